@@ -1,0 +1,1 @@
+"""Processes that serve the platform over a network."""

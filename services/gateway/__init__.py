@@ -1,0 +1,1 @@
+"""The HTTP gateway: answers recognition calls in its own process."""

@@ -1,0 +1,1 @@
+"""Reads the American Sign Language alphabet from photographs."""

@@ -1,0 +1,1 @@
+"""The command line: `asl ...` does every step on local files."""

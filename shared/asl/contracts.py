@@ -1,0 +1,131 @@
+"""The one vocabulary: what the command line, the HTTP API and the core call requests, options and results."""
+
+from enum import StrEnum
+from typing import Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+DEFAULT_HIDDEN_SIZES: Final = (256, 128, 64)
+
+
+class _Contract(BaseModel):
+    """Immutable, and strict about names it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Handedness(StrEnum):
+    """The signer's hand, as the picture shows it unmirrored."""
+
+    LEFT = "left"
+    RIGHT = "right"
+
+
+class ModelType(StrEnum):
+    """Network architectures."""
+
+    V1 = "v1"
+    V2 = "v2"
+
+
+class SplitBy(StrEnum):
+    """What stays together when a data set is divided."""
+
+    GROUPS = "groups"
+    RANDOM = "random"
+
+
+class Device(StrEnum):
+    """Where tensors live."""
+
+    CUDA = "cuda"
+    CPU = "cpu"
+
+
+class NoLetter(StrEnum):
+    """Why an answer holds no letter."""
+
+    NO_HAND = "no_hand"
+
+
+class ExtractionOptions(_Contract):
+    """How hands are looked for in a picture."""
+
+    min_detection_confidence: float = Field(
+        0.5, ge=0, le=1, description="Minimum confidence for hand detection; try 0.3 to 0.7."
+    )
+    min_tracking_confidence: float = Field(
+        0.5, ge=0, le=1, description="Minimum confidence for following a hand from frame to frame."
+    )
+    max_num_hands: int = Field(1, ge=1, le=10, description="How many hands to look for.")
+
+
+class PreparationOptions(_Contract):
+    """How a folder of photographs becomes a data set."""
+
+    min_detection_confidence: float = Field(
+        0.5, ge=0, le=1, description="Minimum confidence for hand detection; try 0.3 to 0.7."
+    )
+    augment_images: int = Field(
+        0,
+        ge=0,
+        le=50,
+        description="Add this many altered copies of each photograph: slight rotation, brightness, contrast, mirror.",
+    )
+    seed: int = Field(42, ge=0, description="Seed of the altered copies.")
+
+
+class TrainingOptions(_Contract):
+    """How a classifier is trained."""
+
+    val_split: float = Field(0.2, gt=0, lt=1, description="Share of the data (of its groups) kept for validation.")
+    split: SplitBy = Field(
+        SplitBy.GROUPS,
+        description="'groups' keeps each signer or source on one side; 'random' divides row by row.",
+    )
+    model_type: ModelType = Field(
+        ModelType.V1, description="v1: feed-forward; v2: with residual connections, for larger data sets."
+    )
+    hidden_sizes: tuple[int, ...] = Field(
+        DEFAULT_HIDDEN_SIZES, min_length=1, description="Hidden layer sizes, from input to output."
+    )
+    dropout: float = Field(0.3, ge=0, lt=1, description="Dropout rate; 0.4 to 0.5 against overfitting.")
+    epochs: int = Field(100, ge=1, description="Number of training epochs at most.")
+    batch_size: int = Field(32, ge=2, description="Rows per step.")
+    learning_rate: float = Field(1e-3, gt=0, description="Learning rate at the start; it follows half a cosine to 0.")
+    weight_decay: float = Field(1e-5, ge=0, description="Weight decay (AdamW).")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of each label spread over all letters.")
+    use_class_weights: bool = Field(default=False, description="Weigh classes by their inverse frequency.")
+    augment: bool = Field(
+        default=True,
+        description="Turn, stretch and jitter the landmarks anew in each epoch; features are computed after.",
+    )
+    patience: int = Field(
+        20, ge=0, description="Stop after this many epochs without better validation; 0 never stops early."
+    )
+    seed: int = Field(42, ge=0, description="Random seed.")
+
+    @model_validator(mode="after")
+    def _sizes_are_positive(self) -> Self:
+        if min(self.hidden_sizes) < 1:
+            raise ValueError(f"hidden sizes must be positive, found {list(self.hidden_sizes)}")
+        return self
+
+
+class Alternative(_Contract):
+    """A letter and how sure the classifier is of it."""
+
+    letter: str
+    confidence: float = Field(ge=0, le=1)
+
+
+class Recognition(_Contract):
+    """The answer to one picture."""
+
+    letter: str | None = Field(description="The letter, or null: then `reason` says why.")
+    confidence: float = Field(ge=0, le=1, description="Calibrated probability of the letter; 0 where there is none.")
+    handedness: Handedness | None = Field(description="The signer's hand; null where none was found.")
+    alternatives: tuple[Alternative, ...] = Field(description="The likeliest letters, best first.")
+    needs_motion: bool = Field(description="True for J and Z, which are movements: a still shows only their start.")
+    reason: NoLetter | None = Field(description="Why there is no letter; null where there is one.")
+    model_version: str = Field(description="Name and content hash of the classifier that answered.")

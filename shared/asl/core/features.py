@@ -1,0 +1,62 @@
+"""Landmarks to the numbers that a classifier reads, by named schemas."""
+
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from asl.core.hand import CONNECTIONS, N_LANDMARKS, WRIST, mirrored_to_right
+from asl.errors import LandmarksInvalid
+
+FloatArray: TypeAlias = NDArray[np.float32]
+
+SCHEMA: Final = "asl84-v1"
+"""Stored in every data set and model; two that differ do not fit together."""
+
+N_FEATURES: Final = N_LANDMARKS * 3 + len(CONNECTIONS)
+
+_FROM, _TO = np.array(CONNECTIONS).T
+
+
+def compute_features(landmarks: ArrayLike, is_left: ArrayLike) -> FloatArray:
+    """Compute `asl84-v1`: what remains of a hand when place, size and side are taken away.
+
+    The 21 landmarks relative to the wrist, divided by the largest 3-D distance of a landmark from the wrist, left hands
+    mirrored to right ones; then the 21 distances between connected joints, in 3-D after scaling.
+
+    Args:
+        landmarks: (n, 21, 3) float, as MediaPipe gives them: x and y in [0, 1] of the picture, z on x's scale.
+        is_left: (n,) bool, true where the hand is a left one.
+
+    Returns:
+        (n, 84) float32: x, y, z of landmarks 0 to 20, then the distances in the order of `hand.CONNECTIONS`.
+
+    Raises:
+        LandmarksInvalid: A wrong shape, a number that is not finite, or a hand without size.
+    """
+    points, left = _checked(landmarks, is_left)
+    centred = points - points[:, WRIST : WRIST + 1]
+    size = np.linalg.norm(centred, axis=2).max(axis=1)
+    if not size.all():
+        raise LandmarksInvalid(
+            f"expected hands with a size, found all 21 landmarks in one place in row {int(np.argmin(size))}",
+            hint="Leave that row out.",
+        )
+    scaled = mirrored_to_right(centred / size[:, None, None], left)
+    distances = np.linalg.norm(scaled[:, _TO] - scaled[:, _FROM], axis=2)
+    return np.concatenate([scaled.reshape(len(points), -1), distances], axis=1)
+
+
+def _checked(landmarks: ArrayLike, is_left: ArrayLike) -> tuple[FloatArray, NDArray[np.bool_]]:
+    points, left = np.asarray(landmarks, np.float32), np.asarray(is_left, np.bool_)
+    if points.ndim != 3 or points.shape[1:] != (N_LANDMARKS, 3):
+        raise LandmarksInvalid(f"expected landmarks of shape (n, {N_LANDMARKS}, 3), found {points.shape}")
+    if left.shape != (len(points),):
+        raise LandmarksInvalid(f"expected one side for each of {len(points)} hands, found shape {left.shape}")
+    finite = np.isfinite(points).all(axis=(1, 2))
+    if not finite.all():
+        raise LandmarksInvalid(
+            f"expected finite landmarks, found NaN or infinity in row {int(np.argmin(finite))}",
+            hint="Leave that row out.",
+        )
+    return points, left

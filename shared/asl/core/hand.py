@@ -1,0 +1,54 @@
+"""The hand as MediaPipe sees it: 21 landmarks, their connections, and its side."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+LANDMARK_NAMES: Final = (
+    "wrist",
+    *("thumb_cmc", "thumb_mcp", "thumb_ip", "thumb_tip"),
+    *("index_mcp", "index_pip", "index_dip", "index_tip"),
+    *("middle_mcp", "middle_pip", "middle_dip", "middle_tip"),
+    *("ring_mcp", "ring_pip", "ring_dip", "ring_tip"),
+    *("pinky_mcp", "pinky_pip", "pinky_dip", "pinky_tip"),
+)
+N_LANDMARKS: Final = len(LANDMARK_NAMES)
+WRIST: Final = 0
+
+FINGERS: Final = {
+    "thumb": (1, 2, 3, 4),
+    "index": (5, 6, 7, 8),
+    "middle": (9, 10, 11, 12),
+    "ring": (13, 14, 15, 16),
+    "pinky": (17, 18, 19, 20),
+}
+"""Landmark indices of each finger, from its root to its tip."""
+
+# Our own constant, in MediaPipe 0.10's order: MediaPipe's list changed between versions.
+CONNECTIONS: Final = (
+    *((0, 1), (1, 2), (2, 3), (3, 4)),
+    *((0, 5), (5, 6), (6, 7), (7, 8)),
+    *((5, 9), (9, 10), (10, 11), (11, 12)),
+    *((9, 13), (13, 14), (14, 15), (15, 16)),
+    *((13, 17), (0, 17), (17, 18), (18, 19), (19, 20)),
+)
+"""The 21 pairs of connected landmarks."""
+
+LETTERS: Final = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+MOTION_LETTERS: Final = frozenset("JZ")
+"""Letters that are movements; a still picture shows only how they start."""
+
+
+def mirrored_to_right(landmarks: NDArray[np.float32], is_left: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Turn left hands into right ones by mirroring x.
+
+    Args:
+        landmarks: (n, 21, 3) float, relative to the wrist.
+        is_left: (n,) bool, true where the hand is a left one.
+
+    Returns:
+        (n, 21, 3), a new array.
+    """
+    sign = np.where(is_left, -1, 1).astype(landmarks.dtype)
+    return landmarks * np.stack([sign, np.ones_like(sign), np.ones_like(sign)], axis=-1)[:, None, :]

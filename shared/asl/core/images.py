@@ -1,0 +1,110 @@
+"""Bytes of an image file to RGB pixels, the same for training and serving.
+
+What comes out is always upright 8-bit RGB, (height, width, 3):
+EXIF orientation is applied; grey is repeated in the three channels; 16-bit samples keep their high byte; palettes are
+looked up; CMYK is converted; transparent parts show white; of an animation the first frame counts.
+"""
+
+import io
+import warnings
+from typing import Final, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from asl.errors import AslError, ImageEmpty, ImageTooLarge, ImageTypeUnsupported, ImageUnreadable
+
+RgbImage: TypeAlias = NDArray[np.uint8]
+"""(height, width, 3) uint8, contiguous."""
+
+MAX_IMAGE_BYTES: Final = 20 * 1024 * 1024
+MAX_IMAGE_PIXELS: Final = 50_000_000
+SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
+"""File name endings, in lower case, of the types that `decode` reads."""
+
+_FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+_SUPPORTED_HINT: Final = "Send a JPEG, PNG, WebP, GIF, BMP or TIFF file."
+_JPEG_SCAN: Final = b"\xff\xda"
+_JPEG_END: Final = b"\xff\xd9"
+
+
+def decode(data: bytes, *, max_bytes: int = MAX_IMAGE_BYTES, max_pixels: int = MAX_IMAGE_PIXELS) -> RgbImage:
+    """Decode an image file; its size is read from the header and checked before any pixel is.
+
+    Args:
+        data: The file's bytes.
+        max_bytes: Largest file accepted, in bytes.
+        max_pixels: Largest width times height accepted.
+
+    Raises:
+        ImageEmpty: There are no bytes.
+        ImageTooLarge: More bytes or pixels than allowed.
+        ImageTypeUnsupported: No supported image type starts like this.
+        ImageUnreadable: A supported type, but damaged or cut off.
+    """
+    if not data:
+        raise ImageEmpty("expected an image, found 0 bytes", hint=_SUPPORTED_HINT)
+    if len(data) > max_bytes:
+        raise ImageTooLarge(
+            f"expected at most {max_bytes:,} bytes, found {len(data):,}", hint="Save it smaller; 640 pixels are plenty."
+        )
+    try:
+        # Pillow warns of bombs and of odd metadata; the pixel limit below is ours, and stricter.
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            _check_pixels(image, max_pixels)
+            return _decode_fast(data) if _is_plain_jpeg(image, data) else _decode_any(image)
+    except AslError:
+        raise
+    except UnidentifiedImageError as error:
+        raise _unidentified(data) from error
+    # Pillow's decoders raise many types for damaged files, and document none of them.
+    except Exception as error:
+        raise ImageUnreadable(
+            f"the image is damaged or cut off ({type(error).__name__})", hint="Save or send the file again."
+        ) from error
+
+
+def _check_pixels(image: Image.Image, max_pixels: int) -> None:
+    if image.width * image.height > max_pixels:
+        raise ImageTooLarge(
+            f"expected at most {max_pixels:,} pixels, found {image.width} x {image.height}",
+            hint="Scale it down; 640 pixels on the long side are plenty.",
+        )
+
+
+def _is_plain_jpeg(image: Image.Image, data: bytes) -> bool:
+    """Tell whether OpenCV, about twice as fast as Pillow, decodes this to the same pixels.
+
+    It decodes cut-off files without a word, so the end marker must follow the last scan.
+    """
+    is_jpeg = image.format in {"JPEG", "MPO"} and image.mode in {"L", "RGB"}
+    return is_jpeg and data.rfind(_JPEG_END) > data.rfind(_JPEG_SCAN)
+
+
+def _decode_fast(data: bytes) -> RgbImage:
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)  # applies EXIF orientation
+    if pixels is None:
+        raise ValueError("OpenCV found no image")
+    return np.asarray(pixels, np.uint8)
+
+
+def _decode_any(image: Image.Image) -> RgbImage:
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I;16"):
+        high_byte = (np.asarray(upright).astype(np.uint16) >> 8).astype(np.uint8)
+        return np.repeat(high_byte[:, :, None], 3, axis=2)
+    if upright.mode in {"I", "F"}:
+        raise ImageTypeUnsupported("expected 8 or 16 bits a sample, found 32", hint="Save it with 8 bits a sample.")
+    if upright.has_transparency_data:
+        white = Image.new("RGBA", upright.size, "white")
+        upright = Image.alpha_composite(white, upright.convert("RGBA"))
+    return np.ascontiguousarray(upright.convert("RGB"))
+
+
+def _unidentified(data: bytes) -> AslError:
+    accepts = (Image.OPEN[name][1] for name in _FORMATS)
+    if any(accept and accept(data[:16]) for accept in accepts):
+        return ImageUnreadable("the image's header is damaged or cut off", hint="Save or send the file again.")
+    return ImageTypeUnsupported("expected an image file, found bytes of another kind", hint=_SUPPORTED_HINT)

@@ -1,0 +1,1 @@
+"""What touches the machine around the core: settings and logs; it knows nothing of hands."""
