@@ -44,7 +44,7 @@ def compute_features(landmarks: ArrayLike, is_left: ArrayLike) -> FloatArray:
         )
     scaled = mirrored_to_right(centred / size[:, None, None], left)
     distances = np.linalg.norm(scaled[:, _TO] - scaled[:, _FROM], axis=2)
-    return np.concatenate([scaled.reshape(len(points), -1), distances], axis=1)
+    return np.concatenate([scaled.reshape(-1, N_LANDMARKS * 3), distances], axis=1)
 
 
 def _checked(landmarks: ArrayLike, is_left: ArrayLike) -> tuple[FloatArray, NDArray[np.bool_]]:

@@ -26,6 +26,7 @@ SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", "
 
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _SUPPORTED_HINT: Final = "Send a JPEG, PNG, WebP, GIF, BMP or TIFF file."
+_SMALLER_HINT: Final = "Scale it down; 640 pixels on the long side are plenty."
 _JPEG_SCAN: Final = b"\xff\xda"
 _JPEG_END: Final = b"\xff\xd9"
 
@@ -47,9 +48,7 @@ def decode(data: bytes, *, max_bytes: int = MAX_IMAGE_BYTES, max_pixels: int = M
     if not data:
         raise ImageEmpty("expected an image, found 0 bytes", hint=_SUPPORTED_HINT)
     if len(data) > max_bytes:
-        raise ImageTooLarge(
-            f"expected at most {max_bytes:,} bytes, found {len(data):,}", hint="Save it smaller; 640 pixels are plenty."
-        )
+        raise ImageTooLarge(f"expected at most {max_bytes:,} bytes, found {len(data):,}", hint=_SMALLER_HINT)
     try:
         # Pillow warns of bombs and of odd metadata; the pixel limit below is ours, and stricter.
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=_FORMATS) as image:
@@ -59,6 +58,8 @@ def decode(data: bytes, *, max_bytes: int = MAX_IMAGE_BYTES, max_pixels: int = M
         raise
     except UnidentifiedImageError as error:
         raise _unidentified(data) from error
+    except Image.DecompressionBombError as error:  # Pillow's own limit, far above ours
+        raise ImageTooLarge(f"expected at most {max_pixels:,} pixels, found far more", hint=_SMALLER_HINT) from error
     # Pillow's decoders raise many types for damaged files, and document none of them.
     except Exception as error:
         raise ImageUnreadable(
@@ -70,7 +71,7 @@ def _check_pixels(image: Image.Image, max_pixels: int) -> None:
     if image.width * image.height > max_pixels:
         raise ImageTooLarge(
             f"expected at most {max_pixels:,} pixels, found {image.width} x {image.height}",
-            hint="Scale it down; 640 pixels on the long side are plenty.",
+            hint=_SMALLER_HINT,
         )
 
 

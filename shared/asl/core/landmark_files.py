@@ -1,0 +1,69 @@
+"""Files of landmarks that MediaPipe found elsewhere, with their letters, as data sets."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asl.core.dataset import Dataset, from_landmarks, read_npz
+from asl.core.hand import N_LANDMARKS
+from asl.errors import DatasetInvalid
+
+_REQUIRED: Final = ("landmarks", "labels", "handedness")
+_SIDES: Final = frozenset({"left", "right"})
+
+
+def read_landmarks(path: Path, group_by: Literal["file", "original"]) -> Dataset:
+    """Read an npz with the arrays `landmarks` (n, 21, 3), `labels` (letters) and `handedness` ('Left', 'Right').
+
+    `world_landmarks`, `image_width`, `image_height` and `original` are kept where they are there.
+
+    Args:
+        path: The file.
+        group_by: What names each row's group: the file, or its value of `original`.
+
+    Raises:
+        NotFound: There is no such file.
+        DatasetInvalid: An array is missing or of a wrong shape.
+        LandmarksInvalid: A hand without size, or not finite.
+    """
+    arrays = read_npz(path)
+    _check(arrays, path)
+    count = len(arrays["labels"])
+    original = np.asarray(arrays.get("original", np.full(count, "")), np.str_)
+    group = original if group_by == "original" else np.full(count, path.stem)
+    size = [np.asarray(arrays.get(name, np.zeros(count)), np.int32) for name in ("image_width", "image_height")]
+    return from_landmarks(
+        landmarks=np.asarray(arrays["landmarks"], np.float32),
+        letters=np.char.upper(arrays["labels"].astype(np.str_)),
+        handedness=np.char.lower(arrays["handedness"].astype(np.str_)),
+        world_landmarks=arrays.get("world_landmarks"),
+        group=group,
+        original=_originals(original, arrays["labels"]),
+        image_size=np.stack(size, axis=1),
+    )
+
+
+def _check(arrays: Mapping[str, NDArray[Any]], path: Path) -> None:
+    if missing := [name for name in _REQUIRED if name not in arrays]:
+        raise DatasetInvalid(
+            f"{path}: expected arrays {', '.join(_REQUIRED)}, found no {', '.join(missing)}",
+            hint="Photographs become such landmarks with `asl prepare-dataset`.",
+        )
+    count = len(arrays["labels"])
+    if not count or arrays["landmarks"].shape != (count, N_LANDMARKS, 3):
+        raise DatasetInvalid(
+            f"{path}: expected landmarks of shape (n, {N_LANDMARKS}, 3) for {count} labels, "
+            f"found {arrays['landmarks'].shape}"
+        )
+    if wrong := {str(side) for side in np.unique(arrays["handedness"]) if side.lower() not in _SIDES}:
+        raise DatasetInvalid(f"{path}: expected handedness Left or Right, found {', '.join(sorted(wrong))}")
+
+
+def _originals(original: NDArray[np.str_], labels: NDArray[np.str_]) -> NDArray[np.str_]:
+    # Names such as A27 are often counted anew for each letter.
+    return np.array(
+        [f"{letter}/{name}" if name else "" for letter, name in zip(labels, original, strict=True)], np.str_
+    )
