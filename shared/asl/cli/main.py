@@ -40,3 +40,7 @@ def main() -> None:
     except KeyboardInterrupt:
         console.err.print("interrupted")
         sys.exit(console.EXIT_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

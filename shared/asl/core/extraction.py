@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from asl.contracts import ExtractionOptions, Handedness
 from asl.core.images import RgbImage
+from asl.errors import LandmarkerUnavailable
 
 RETRY_BORDERS: Final = (0.25, 0.5)
 """Borders, as shares of the longer side, that are added where no hand is found: the palm detector misses hands that
@@ -48,16 +49,24 @@ class HandExtractor:
         Args:
             landmarker_path: The model's file, see `asl.core.landmarker.ensure`.
             options: How hands are looked for.
+
+        Raises:
+            LandmarkerUnavailable: The file is missing, or no hand landmarker.
         """
         options = options or ExtractionOptions()
-        self._landmarker = vision.HandLandmarker.create_from_options(
-            vision.HandLandmarkerOptions(
-                base_options=BaseOptions(model_asset_path=str(landmarker_path)),
-                num_hands=options.max_num_hands,
-                min_hand_detection_confidence=options.min_detection_confidence,
-                min_tracking_confidence=options.min_tracking_confidence,
-            )
+        landmarker_options = vision.HandLandmarkerOptions(
+            base_options=BaseOptions(model_asset_path=str(landmarker_path)),
+            num_hands=options.max_num_hands,
+            min_hand_detection_confidence=options.min_detection_confidence,
+            min_tracking_confidence=options.min_tracking_confidence,
         )
+        try:
+            self._landmarker = vision.HandLandmarker.create_from_options(landmarker_options)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise LandmarkerUnavailable(
+                f"{landmarker_path}: expected MediaPipe's hand landmarker model, found another file",
+                hint="Correct or unset ASL_HAND_LANDMARKER_PATH.",
+            ) from error
 
     def extract(self, image: RgbImage) -> tuple[Hand, ...]:
         """Find the hands in a picture, most certain first.

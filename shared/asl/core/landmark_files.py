@@ -33,15 +33,16 @@ def read_landmarks(path: Path, group_by: Literal["file", "original"]) -> Dataset
     _check(arrays, path)
     count = len(arrays["labels"])
     original = np.asarray(arrays.get("original", np.full(count, "")), np.str_)
-    group = original if group_by == "original" else np.full(count, path.stem)
+    in_file = [f"{path.stem}/{name}" if name and group_by == "original" else path.stem for name in original]
+    letters = np.char.upper(arrays["labels"].astype(np.str_))
     size = [np.asarray(arrays.get(name, np.zeros(count)), np.int32) for name in ("image_width", "image_height")]
     return from_landmarks(
         landmarks=np.asarray(arrays["landmarks"], np.float32),
-        letters=np.char.upper(arrays["labels"].astype(np.str_)),
+        letters=letters,
         handedness=np.char.lower(arrays["handedness"].astype(np.str_)),
         world_landmarks=arrays.get("world_landmarks"),
-        group=group,
-        original=_originals(original, arrays["labels"]),
+        group=np.array(in_file, np.str_),
+        original=_originals(original, letters),
         image_size=np.stack(size, axis=1),
     )
 
@@ -62,8 +63,8 @@ def _check(arrays: Mapping[str, NDArray[Any]], path: Path) -> None:
         raise DatasetInvalid(f"{path}: expected handedness Left or Right, found {', '.join(sorted(wrong))}")
 
 
-def _originals(original: NDArray[np.str_], labels: NDArray[np.str_]) -> NDArray[np.str_]:
+def _originals(original: NDArray[np.str_], letters: NDArray[np.str_]) -> NDArray[np.str_]:
     # Names such as A27 are often counted anew for each letter.
     return np.array(
-        [f"{letter}/{name}" if name else "" for letter, name in zip(labels, original, strict=True)], np.str_
+        [f"{letter}/{name}" if name else "" for letter, name in zip(letters, original, strict=True)], np.str_
     )

@@ -1,0 +1,55 @@
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/installed
+DATA ?= ../shared/data
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint fmt bench demo-data starter constraints clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv and the cached hand landmarker model
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed, found " + sys.version.split()[0] + "; name one: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/asl landmarker
+	@touch $@
+
+run: setup ## Serve the API on 127.0.0.1:8000 and recognise a rendered sample
+	$(BIN)/asl serve
+
+test: setup ## Run every test but the long ones
+	$(BIN)/pytest
+
+lint: setup ## Check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: setup ## Format the code and mend what can be mended by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## Measure speed against floors taken in the same run
+	$(BIN)/python tests/bench/bench_training.py
+	$(BIN)/python tests/bench/bench_extraction.py
+	$(BIN)/python tests/bench/bench_recognition.py
+
+demo-data: setup ## Render a small class-folder data set into data/demo
+	$(BIN)/asl demo-data --output-dir data/demo
+
+starter: setup ## Train the starter model anew on the data in $(DATA)
+	$(BIN)/python deploy/starter.py $(DATA)
+
+constraints: ## Pin the newest versions that fit into constraints.txt
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' hatchling
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
+
+clean: ## Remove the environment and what tools have cached
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
