@@ -1,0 +1,1 @@
+"""Pictures of hands that are nobody's: kinematics, poses, camera and renderer."""
