@@ -1,0 +1,111 @@
+"""`asl cross-validate`: how well new signers or sources are read."""
+
+import json as jsonlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+from rich.table import Table
+
+from asl.cli import console
+from asl.cli import device as devices
+from asl.cli.folders import ensure_writable
+from asl.cli.training_flags import DEFAULT_FLAGS, TrainingFlags, merge
+from asl.contracts import Device
+from asl.core import cross_validation as validation
+from asl.core import dataset
+from asl.core.cross_validation import CrossValidation, Trial
+
+_AtLeastOne = Annotated[int, Parameter(validator=Number(gte=1))]
+_Files = Annotated[list[Path], Parameter(negative=())]
+
+
+def cross_validate(
+    *,
+    data_file: _Files,
+    by: Literal["group"] = "group",
+    options: Annotated[TrainingFlags, Parameter(name="*")] = DEFAULT_FLAGS,
+    config: Path | None = None,
+    train_only_file: _Files | None = None,
+    exclude_labels: Annotated[list[str] | None, Parameter(negative=())] = None,
+    train_rows_per_class: _AtLeastOne | None = None,
+    test_rows_per_class: _AtLeastOne | None = None,
+    seeds: _AtLeastOne = 1,
+    device: Device | None = None,
+    output_file: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Train on all groups but one and test on that one, for each group: the figure for new signers.
+
+    Example: `asl cross-validate --data-file a.npz b.npz --by group --exclude-labels J Z`
+
+    Every fold does all its epochs: a test that decides when to stop is none. --val-split, --split and --patience are
+    therefore without effect.
+
+    Args:
+        data_file: Data sets (.npz) with groups; several are taken together.
+        by: What is left out in turn.
+        options: How to train.
+        config: JSON file with training options by their names; flags win over it.
+        train_only_file: Data sets that only train, and are never tested on.
+        exclude_labels: Letters to leave out, such as J Z, which are movements.
+        train_rows_per_class: At most so many rows of a letter and group train.
+        test_rows_per_class: At most so many rows of a letter and group are tested.
+        seeds: Train each fold so often, with other seeds, and average.
+        device: Where the network computes, cuda or cpu; cuda where there is one if not given.
+        output_file: JSON file for the report.
+        json: Print the report as JSON.
+    """
+    del by  # groups are all that there is to leave out
+    place, merged = devices.choose(device), merge(options, config)
+    rows = dataset.concatenate([dataset.load(path) for path in data_file])
+    trials = validation.plan(
+        rows,
+        merged,
+        extra=dataset.concatenate([dataset.load(path) for path in train_only_file]) if train_only_file else None,
+        exclude_labels=exclude_labels or (),
+        train_rows_per_class=train_rows_per_class,
+        test_rows_per_class=test_rows_per_class,
+        n_seeds=seeds,
+    )
+    if output_file:
+        ensure_writable(output_file.parent, "--output-file")
+    if merged.augment and not trials[0].options.augment:
+        console.err.print("note:  some data has features only, no landmarks: trained without augmentation")
+    report = validation.summarise(_run(trials, place), seeds)
+    if json:
+        console.print_json(report.as_dict())
+    else:
+        console.out.print(_table(report))
+    if output_file:
+        output_file.write_text(jsonlib.dumps(report.as_dict(), indent=2) + "\n", encoding="utf-8")
+        files = " ".join(map(str, data_file))
+        console.print_made(output_file, f"asl train-model --data-file {files}")
+
+
+def _run(trials: Sequence[Trial], place: str) -> list[validation.GroupScore]:
+    scores = []
+    with console.progress() as progress:
+        task = progress.add_task("epochs", total=sum(trial.options.epochs for trial in trials), note="")
+        for trial in trials:
+            progress.update(task, note=f"without {trial.fold.group}")
+            scores.append(validation.run(trial, place, on_epoch=lambda: progress.advance(task)))
+            console.err.print(f"{trial.fold.group}: {scores[-1].accuracy:.1%}", markup=False)
+    return scores
+
+
+def _table(report: CrossValidation) -> Table:
+    table = Table(title="Each group read by models that never saw it, worst first", title_justify="left")
+    table.add_column("group")
+    for name in ("rows trained on", "rows tested", "accuracy", "macro F1"):
+        table.add_column(name, justify="right")
+    for score in report.groups:
+        table.add_row(
+            score.group, f"{score.n_train:,}", f"{score.n_test:,}", f"{score.accuracy:.1%}", f"{score.macro_f1:.3f}"
+        )
+    table.add_section()
+    table.add_row("mean", "", "", f"{report.mean_accuracy:.1%}", f"{report.mean_macro_f1:.3f}")
+    table.add_row("worst", "", "", f"{report.worst.accuracy:.1%}", f"{report.worst.macro_f1:.3f}")
+    return table

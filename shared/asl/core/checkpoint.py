@@ -1,0 +1,271 @@
+"""Trained networks as files: what training writes, resumes from, and what everything else reads.
+
+A file is PyTorch's zip of one plain dict, and is read with `weights_only=True`: no code in it is ever run. Its keys are
+those of `Checkpoint`, with `model_config` (see `asl.core.model`) and `label_mapping`, {0: "A", ...}. Files that hold
+only `SEED_KEYS` are read too.
+"""
+
+import hashlib
+import math
+import os
+import re
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from asl.core import weights
+from asl.core.features import N_FEATURES, SCHEMA
+from asl.core.model import ASLClassifier, build_model, infer_hidden_sizes
+from asl.core.weights import MAX_FILE_BYTES, State
+from asl.errors import ModelInvalid, NotFound
+
+SEED_KEYS: Final = (
+    "epoch",
+    "model_state_dict",
+    "optimizer_state_dict",
+    "val_accuracy",
+    "model_config",
+    "label_mapping",
+)
+"""The keys that every file has."""
+
+_SHA256: Final = re.compile("[0-9a-f]{64}")
+_HINT: Final = "Make one with `asl train-model`."
+
+
+def _no_hashes() -> Tensor:
+    return torch.empty(0, dtype=torch.int64)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What one file holds; plain values and tensors on the CPU only."""
+
+    epoch: int
+    """Epochs done."""
+    model_state_dict: State
+    model_config: State
+    label_names: tuple[str, ...]
+    val_accuracy: float
+    optimizer_state_dict: State = field(default_factory=dict)
+    val_loss: float = math.nan
+    feature_schema: str = SCHEMA
+    temperature: float = 1.0
+    train_row_hashes: Tensor = field(default_factory=_no_hashes)
+    """(n,) int64, see `row_hashes`."""
+    scheduler_state_dict: State = field(default_factory=dict)
+    rng_states: State = field(default_factory=dict)
+    """PyTorch's generators, uint8 tensors by name of the device."""
+    sampler: State = field(default_factory=dict)
+    """Where the next batch comes from: the seed and the epoch."""
+    training_options: State = field(default_factory=dict)
+    data_digest: str = ""
+    split_digest: str = ""
+    best: State | None = None
+    """The file's dict of the best epoch so far; None where that is this epoch."""
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A network ready to answer, and what must be known of it."""
+
+    model: ASLClassifier
+    """In evaluation mode."""
+    label_names: tuple[str, ...]
+    feature_schema: str
+    temperature: float
+    """Logits are divided by it before softmax."""
+    train_row_hashes: NDArray[np.int64]
+    """(n,) `row_hashes` of the rows that it was trained on, sorted; empty where unknown."""
+    epoch: int
+    val_accuracy: float
+    sha256: str
+    """Hash of the file."""
+    name: str
+    """The file's name without its ending."""
+
+
+def row_hashes(sample_sha256: NDArray[np.str_]) -> NDArray[np.int64]:
+    """Shorten the hashes of samples, so that a model's file can list what it was trained on.
+
+    Args:
+        sample_sha256: (n,) hexadecimal SHA-256; other text is hashed first.
+
+    Returns:
+        (n,) int64: the first 8 bytes, big-endian.
+    """
+    return np.array([_first_bytes(str(text)) for text in sample_sha256], np.int64).reshape(len(sample_sha256))
+
+
+def to_payload(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return the dict that a file holds: plain Python and tensors that share no memory with living ones."""
+    payload = {entry.name: weights.plain(getattr(checkpoint, entry.name)) for entry in fields(checkpoint)}
+    payload["model_state_dict"] = OrderedDict(payload["model_state_dict"])
+    payload["label_mapping"] = dict(enumerate(payload.pop("label_names")))
+    return payload
+
+
+def from_payload(payload: Mapping[str, Any]) -> Checkpoint:
+    """Check a file's dict.
+
+    Raises:
+        ModelInvalid: A key is missing or of a wrong type, or the labels do not fit the network.
+    """
+    if missing := [key for key in SEED_KEYS if key not in payload]:
+        raise ModelInvalid(f"expected the keys {', '.join(SEED_KEYS)}, found no {', '.join(missing)}", hint=_HINT)
+    config, state = _mapping(payload, "model_config"), _mapping(payload, "model_state_dict")
+    weights.check(state)
+    if "hidden_sizes" not in config:
+        config = {**config, "hidden_sizes": infer_hidden_sizes(state)}
+    known = {entry.name for entry in fields(Checkpoint)} & set(payload)
+    checkpoint = Checkpoint(
+        **{key: payload[key] for key in known - {"model_config"}},
+        model_config=config,
+        label_names=_label_names(_mapping(payload, "label_mapping")),
+    )
+    _check_values(checkpoint)
+    return checkpoint
+
+
+def save(checkpoint: Checkpoint, path: Path) -> None:
+    """Write a file, atomically: a reader sees the old file or the whole new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(weights.pack(to_payload(checkpoint)))
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a file.
+
+    Raises:
+        NotFound: There is no such file.
+        ModelInvalid: The file is none of ours, damaged, or expands to more than `MAX_FILE_BYTES`.
+    """
+    with _naming(path):
+        return from_payload(weights.unpack(_read(path)))
+
+
+def load_model(path: Path, device: str = "cpu") -> TrainedModel:
+    """Read a trained network, ready to answer.
+
+    Args:
+        path: The file.
+        device: Where the network shall live, 'cpu' or 'cuda'.
+
+    Raises:
+        NotFound: There is no such file.
+        ModelInvalid: The file is none of ours, damaged, or made for other features.
+    """
+    data = _read(path)
+    with _naming(path):
+        checkpoint = from_payload(weights.unpack(data))
+        if checkpoint.feature_schema != SCHEMA:
+            raise ModelInvalid(
+                f"expected a model for features {SCHEMA}, found {checkpoint.feature_schema}",
+                hint="Train a new one with this version.",
+            )
+        model = restore_model(checkpoint)
+    return TrainedModel(
+        model=model.to(device).eval(),
+        label_names=checkpoint.label_names,
+        feature_schema=checkpoint.feature_schema,
+        temperature=checkpoint.temperature,
+        train_row_hashes=np.sort(checkpoint.train_row_hashes.numpy()),
+        epoch=checkpoint.epoch,
+        val_accuracy=checkpoint.val_accuracy,
+        sha256=hashlib.sha256(data).hexdigest(),
+        name=path.stem,
+    )
+
+
+def restore_model(checkpoint: Checkpoint) -> ASLClassifier:
+    """Build the network of a checkpoint with its weights, in evaluation mode on the CPU.
+
+    Raises:
+        ModelInvalid: The weights are not those of the network that the config describes.
+    """
+    # First without memory: a config that does not belong to its weights must not make us allocate.
+    with torch.device("meta"):
+        expected = {name: tensor.shape for name, tensor in build_model(checkpoint.model_config).state_dict().items()}
+    found = {name: tensor.shape for name, tensor in checkpoint.model_state_dict.items()}
+    if expected != found:
+        wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+        raise ModelInvalid(
+            f"expected the weights of the network in its model_config, found others ({len(wrong)}, first {wrong[0]}: "
+            f"expected {_shape(expected.get(wrong[0]))}, found {_shape(found.get(wrong[0]))})",
+            hint=_HINT,
+        )
+    model = build_model(checkpoint.model_config)
+    model.load_state_dict(dict(checkpoint.model_state_dict))
+    return model.eval()
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise NotFound(f"no file at {path}", hint="Check the path; `asl train-model` makes such files.")
+    size_bytes = path.stat().st_size
+    if size_bytes > MAX_FILE_BYTES:
+        raise ModelInvalid(f"{path}: expected at most {MAX_FILE_BYTES:,} bytes, found {size_bytes:,}")
+    return path.read_bytes()
+
+
+def _check_values(checkpoint: Checkpoint) -> None:
+    config, n_labels = checkpoint.model_config, len(checkpoint.label_names)
+    if config.get("num_classes") != n_labels:
+        raise ModelInvalid(f"expected {config.get('num_classes')!r:.40} labels in label_mapping, found {n_labels}")
+    if checkpoint.feature_schema == SCHEMA and config.get("input_size") != N_FEATURES:
+        raise ModelInvalid(f"expected input_size {N_FEATURES}, found {config.get('input_size')!r:.40}")
+    hashes = checkpoint.train_row_hashes
+    if not isinstance(hashes, Tensor) or hashes.dtype != torch.int64 or hashes.numel() > MAX_FILE_BYTES // 8:
+        raise ModelInvalid("expected int64 numbers in train_row_hashes, found something else", hint=_HINT)
+    if not isinstance(checkpoint.epoch, int) or not isinstance(checkpoint.val_accuracy, float):
+        raise ModelInvalid("expected an int as epoch and a float as val_accuracy, found others", hint=_HINT)
+    if not isinstance(checkpoint.temperature, float) or not 0 < checkpoint.temperature < math.inf:
+        raise ModelInvalid(f"expected a positive temperature, found {checkpoint.temperature!r:.40}", hint=_HINT)
+
+
+def _label_names(mapping: Mapping[Any, Any]) -> tuple[str, ...]:
+    names = tuple(mapping.get(index) for index in range(len(mapping)))
+    texts = tuple(name for name in names if isinstance(name, str))
+    if not texts or len(set(texts)) < len(names):
+        raise ModelInvalid(
+            f"expected label_mapping to name indices from 0, each name once, found {mapping!r:.80}", hint=_HINT
+        )
+    return texts
+
+
+def _mapping(payload: State, key: str) -> State:
+    value = payload[key]
+    if not isinstance(value, Mapping) or not all(isinstance(name, str | int) for name in value):
+        raise ModelInvalid(f"expected a dict as {key}, found {type(value).__name__}", hint=_HINT)
+    return value
+
+
+def _first_bytes(text: str) -> int:
+    if not _SHA256.fullmatch(text):
+        text = hashlib.sha256(text.encode()).hexdigest()
+    return int.from_bytes(bytes.fromhex(text[:16]), "big", signed=True)
+
+
+def _shape(shape: torch.Size | None) -> str:
+    return "none" if shape is None else str(tuple(shape))
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except ModelInvalid as error:
+        raise ModelInvalid(f"{path}: {error.message}", hint=error.hint) from error

@@ -1,0 +1,179 @@
+"""The epochs of training: rows in memory and a network to the network's weights.
+
+There is no DataLoader: rows that fit in memory are put in order once an epoch and cut into batches, and nothing is read
+back from the device before the epoch's end.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from asl.contracts import TrainingOptions
+from asl.core.augmentation import augment
+from asl.core.dataset import Dataset
+from asl.core.features import compute_features
+from asl.core.model import ASLClassifier, build_model
+from asl.errors import OutOfMemory
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """What one epoch came to; accuracies in [0, 1]."""
+
+    epoch: int
+    """From 1."""
+    train_loss: float
+    train_accuracy: float
+    """Of the altered rows, with dropout, while the weights still moved."""
+    val_loss: float
+    val_accuracy: float
+    learning_rate: float
+    seconds: float
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the metrics as plain values."""
+        return asdict(self)
+
+
+class Fitting:
+    """A network in training, and its optimizer; call within `reproducible`."""
+
+    def __init__(self, data: Dataset, options: TrainingOptions, device: str) -> None:
+        """Take the rows to train on.
+
+        Args:
+            data: At least two rows, with landmarks where `options.augment` is set.
+            options: How to train.
+            device: 'cpu' or 'cuda'.
+        """
+        self._data, self._options, self._device = data, options, device
+        self._loss = _make_loss(data, options, device)
+        self.model = build_model(
+            {
+                "model_type": options.model_type,
+                "input_size": data.features.shape[1],
+                "num_classes": len(data.label_names),
+                "hidden_sizes": options.hidden_sizes,
+                "dropout_rate": options.dropout,
+            }
+        ).to(device)
+        # One kernel for all weights: the plain loop over them is a fifth of a step at batch size 32.
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
+        )
+
+    def learning_rate(self, epoch: int) -> float:
+        """Tell the rate of an epoch, from 1: half a cosine over all epochs (Loshchilov and Hutter 2017, "SGDR")."""
+        options = self._options
+        return options.learning_rate * 0.5 * (1 + math.cos(math.pi * (epoch - 1) / options.epochs))
+
+    def run_epoch(self, epoch: int) -> tuple[float, float]:
+        """Train on every row once.
+
+        Args:
+            epoch: From 1. Order and alteration of the rows depend on it and on the seed alone, so that an epoch can be
+                run again.
+
+        Returns:
+            Loss and accuracy, means over the rows.
+        """
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate(epoch)
+        features, labels = self._drawn(np.random.default_rng([self._options.seed, epoch]))
+        self.model.train()
+        losses, right = [], []
+        for start, stop in batches(len(labels), self._options.batch_size):
+            batch_labels = labels[start:stop]
+            logits = self.model(features[start:stop])
+            loss = self._loss(logits, batch_labels)
+            self.optimizer.zero_grad(set_to_none=True)
+            torch.autograd.backward(loss)
+            self.optimizer.step()
+            losses.append(loss.detach() * (stop - start))
+            right.append(logits.detach())
+        is_right = torch.cat(right).argmax(dim=1) == labels
+        return float(torch.stack(losses).sum()) / len(labels), float(is_right.float().mean())
+
+    def judge(self, data: Dataset) -> tuple[float, float]:
+        """Measure loss and accuracy on other rows."""
+        logits, labels = compute_logits(self.model, data.features), torch.from_numpy(data.labels)
+        is_right = logits.argmax(dim=1) == labels
+        return float(functional.cross_entropy(logits, labels)), float(is_right.float().mean())
+
+    def _drawn(self, generator: np.random.Generator) -> tuple[Tensor, Tensor]:
+        data, order = self._data, generator.permutation(len(self._data))
+        features = data.features[order]
+        if self._options.augment and data.landmarks is not None:
+            features = compute_features(augment(data.landmarks[order], generator), data.is_left[order])
+        return torch.from_numpy(features).to(self._device), torch.from_numpy(data.labels[order]).to(self._device)
+
+
+def compute_logits(model: ASLClassifier, features: NDArray[np.float32], batch_size: int = 4096) -> Tensor:
+    """Score rows in evaluation mode.
+
+    Args:
+        model: On any device; it is left in evaluation mode.
+        features: (n, 84) float32.
+        batch_size: Rows at a time, which bounds the memory used.
+
+    Returns:
+        (n, classes) float32 on the CPU.
+    """
+    model.eval()
+    device = next(model.parameters()).device
+    with torch.inference_mode():
+        parts = [model(part.to(device)).cpu() for part in torch.split(torch.from_numpy(features), batch_size)]
+    return torch.cat(parts).clone()
+
+
+def batches(n_rows: int, batch_size: int) -> Iterator[tuple[int, int]]:
+    """Cut rows into batches; a last batch of one row joins the one before, since BatchNorm needs two."""
+    starts = list(range(0, n_rows, batch_size))
+    if n_rows % batch_size == 1 and len(starts) > 1:
+        starts.pop()
+    return zip(starts, [*starts[1:], n_rows], strict=True)
+
+
+@contextmanager
+def reproducible(options: TrainingOptions, device: str) -> Iterator[None]:
+    """Seed PyTorch for a training of its own, give back its state after, and translate running out of memory.
+
+    On a CPU it runs on one thread: sums over several would depend on the number of cores, and networks of this size
+    gain little from a second (none where other work runs beside).
+    """
+    n_threads = torch.get_num_threads()
+    try:
+        with torch.random.fork_rng(devices=[torch.cuda.current_device()] if device == "cuda" else []):
+            torch.manual_seed(options.seed)
+            torch.set_num_threads(1)
+            yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise OutOfMemory(
+            f"{device} ran out of memory at batch size {options.batch_size} and hidden sizes "
+            f"{' '.join(map(str, options.hidden_sizes))}",
+            hint=f"Lower --batch-size (try {max(2, options.batch_size // 2)}) or --hidden-sizes, or use --device cpu.",
+        ) from error
+    finally:
+        torch.set_num_threads(n_threads)
+
+
+def _make_loss(data: Dataset, options: TrainingOptions, device: str) -> Loss:
+    weights = None
+    if options.use_class_weights:
+        counts = np.bincount(data.labels, minlength=len(data.label_names))
+        balanced = len(data) / np.maximum(counts, 1) / np.count_nonzero(counts)
+        weights = torch.from_numpy(np.where(counts, balanced, 0).astype(np.float32)).to(device)
+
+    def loss(logits: Tensor, labels: Tensor) -> Tensor:
+        return functional.cross_entropy(logits, labels, weights, label_smoothing=options.label_smoothing)
+
+    return loss

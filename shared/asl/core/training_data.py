@@ -1,0 +1,77 @@
+"""A data set to the rows that train and those that validate, checked before any work starts."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asl.contracts import TrainingOptions
+from asl.core.dataset import Dataset, concatenate
+from asl.core.features import SCHEMA
+from asl.core.splits import Split, split_rows
+from asl.errors import DatasetInvalid
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Rows for training and validation, with all that may make training refuse them checked."""
+
+    train: Dataset
+    validation: Dataset
+    split: Split
+    options: TrainingOptions
+    """As given, without augmentation where there are no landmarks to alter."""
+    notices: tuple[str, ...]
+    """What the user must know."""
+    data_digest: str
+    split_digest: str
+
+
+def prepare(dataset: Dataset, options: TrainingOptions, extra: Dataset | None = None) -> TrainingData:
+    """Divide a data set and check that it can be trained on.
+
+    Args:
+        dataset: What is divided into training and validation.
+        options: How to train.
+        extra: Rows for training only.
+
+    Raises:
+        DatasetInvalid: Another feature schema, fewer than two classes, or too few rows.
+    """
+    if dataset.feature_schema != SCHEMA:
+        raise DatasetInvalid(
+            f"expected features {SCHEMA}, found {dataset.feature_schema}", hint="Prepare the data set anew."
+        )
+    if (n_classes := len(np.unique(dataset.labels))) < 2:
+        raise DatasetInvalid(f"expected at least two classes, found {n_classes}", hint="Add other letters.")
+    split = split_rows(dataset, options)
+    joined = concatenate([dataset] if extra is None else [dataset, extra])
+    validation = joined.take(split.val_rows)
+    is_extra = np.arange(len(joined)) >= len(dataset)
+    is_known = np.isin(joined.sample_sha256, validation.sample_sha256)
+    train_rows = np.concatenate([split.train_rows, np.flatnonzero(is_extra & ~is_known)])
+    if len(train_rows) < 2:
+        raise DatasetInvalid(f"expected at least two rows to train on, found {len(train_rows)}", hint="Add rows.")
+    notices = [split.notice] if split.notice else []
+    if options.augment and joined.landmarks is None:
+        options = options.model_copy(update={"augment": False})
+        notices.append("some data has features only, no landmarks: trained without augmentation")
+    return TrainingData(
+        train=joined.take(train_rows),
+        validation=validation,
+        split=split,
+        options=options,
+        notices=tuple(notices),
+        data_digest=_digest(joined.letters, joined.features, joined.is_left, joined.sample_sha256),
+        split_digest=_digest(train_rows, split.val_rows),
+    )
+
+
+def _digest(*arrays: NDArray[Any]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
