@@ -1,0 +1,92 @@
+"""`asl recognize`: photographs to letters, one line each."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from asl.cli import console
+from asl.contracts import ExtractionOptions, Recognition
+from asl.core import landmarker
+from asl.core.recognition import Recognizer, load_classifier
+from asl.errors import AslError, ImageUnreadable, NotFound
+from asl.infra.settings import Settings, load_settings
+
+
+def recognize(
+    images: Annotated[list[Path], Parameter(negative=())],
+    *,
+    model_path: Path | None = None,
+    min_detection_confidence: Annotated[float | None, Parameter(validator=Number(gte=0, lte=1))] = None,
+    json: bool = False,
+) -> None:
+    """Read the letter that each photograph shows.
+
+    Example: `asl recognize hand.jpg`
+
+    Prints a line for each photograph: its path, the letter, how sure the model is, the signer's hand, and what else it
+    might be. A photograph that cannot be read is named on stderr, and the command ends with status 1.
+
+    Args:
+        images: Photographs.
+        model_path: Trained model (.pt); ASL_CLASSIFIER_PATH where not given, else the starter model.
+        min_detection_confidence: Minimum confidence for hand detection, 0 to 1; ASL_MIN_DETECTION_CONFIDENCE where not
+            given.
+        json: Print a JSON list.
+    """
+    settings = load_settings()
+    if missing := [path for path in images if not path.is_file()]:
+        raise NotFound(f"no file at {', '.join(map(str, missing))}", hint="Check the path.")
+    classifier = load_classifier(model_path or settings.classifier_path)
+    landmarker_path = landmarker.ensure(settings.hand_landmarker_path)
+    console.mute_native_logs()
+    entries, n_failed, width = [], 0, max(len(str(path)) for path in images)
+    with Recognizer(classifier, landmarker_path, _options(settings, min_detection_confidence)) as recognizer:
+        for path, answer in _answers(recognizer, images):
+            entries.append(_entry(path, answer))
+            if isinstance(answer, AslError):
+                n_failed += 1
+                console.err.print(f"error: {path}: {answer.message}", style="red", markup=False)
+            elif not json:
+                console.out.print(f"{path!s:<{width}}  {_line(answer)}", markup=False)
+    if json:
+        console.print_json(entries)
+    if n_failed:
+        console.err.print(f"{n_failed:,} of {len(images):,} photographs could not be read")
+        sys.exit(console.EXIT_FAILED)
+
+
+def _options(settings: Settings, min_detection_confidence: float | None) -> ExtractionOptions:
+    given = settings.min_detection_confidence if min_detection_confidence is None else min_detection_confidence
+    return ExtractionOptions(
+        min_detection_confidence=given,
+        min_tracking_confidence=settings.min_tracking_confidence,
+        max_num_hands=settings.max_num_hands,
+    )
+
+
+def _answers(recognizer: Recognizer, images: list[Path]) -> Iterator[tuple[Path, Recognition | AslError]]:
+    for path in images:
+        try:
+            yield path, recognizer.recognize(path.read_bytes())
+        except OSError as error:
+            yield path, ImageUnreadable(f"cannot be opened: {error.strerror}")
+        except AslError as error:
+            yield path, error
+
+
+def _entry(path: Path, answer: Recognition | AslError) -> dict[str, Any]:
+    if isinstance(answer, AslError):
+        return {"path": str(path), "error": {"code": answer.code, "message": answer.message}}
+    return {"path": str(path), **answer.model_dump(mode="json")}
+
+
+def _line(answer: Recognition) -> str:
+    if answer.letter is None:
+        return "no hand found"
+    others = "".join(f"   {other.letter} {other.confidence:.2f}" for other in answer.alternatives[1:])
+    motion = f"   ({answer.letter} is a movement; this is its start)" if answer.needs_motion else ""
+    return f"{answer.letter}  {answer.confidence:.2f}  {answer.handedness:<5}{others}{motion}"

@@ -1,0 +1,32 @@
+"""What tests of commands share."""
+
+import sys
+import warnings
+from typing import NamedTuple
+
+import pytest
+
+from asl.cli.main import main
+
+
+class Ended(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def asl_main(monkeypatch, capsys):
+    """Run `asl` in this process and in a folder: for errors that come before any work, where a process is slow."""
+
+    def run(folder, *arguments):
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", ["asl", *map(str, arguments)])
+        with warnings.catch_warnings():
+            # It suspects that a test forgot to pass arguments; here they are in sys.argv, as main() takes them.
+            warnings.filterwarnings("ignore", "Cyclopts application invoked without tokens", UserWarning)
+            with pytest.raises(SystemExit) as ended:
+                main()
+        return Ended(ended.value.code, *capsys.readouterr())
+
+    return run
