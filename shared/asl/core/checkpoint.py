@@ -12,7 +12,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -133,6 +133,11 @@ def from_payload(payload: Mapping[str, Any]) -> Checkpoint:
     )
     _check_values(checkpoint)
     return checkpoint
+
+
+def without_training_state(checkpoint: Checkpoint) -> Checkpoint:
+    """Return the model alone, a third of the size: to answer and to transfer from, not to resume."""
+    return replace(checkpoint, optimizer_state_dict={}, scheduler_state_dict={}, rng_states={}, sampler={}, best=None)
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:

@@ -90,18 +90,18 @@ class Fitting:
             group["lr"] = self.learning_rate(epoch)
         features, labels = self._drawn(np.random.default_rng([self._options.seed, epoch]))
         self.model.train()
-        losses, right = [], []
+        losses, scores = [], []
         for start, stop in batches(len(labels), self._options.batch_size):
-            batch_labels = labels[start:stop]
             logits = self.model(features[start:stop])
-            loss = self._loss(logits, batch_labels)
-            self.optimizer.zero_grad(set_to_none=True)
+            loss = self._loss(logits, labels[start:stop])
             torch.autograd.backward(loss)
             self.optimizer.step()
-            losses.append(loss.detach() * (stop - start))
-            right.append(logits.detach())
-        is_right = torch.cat(right).argmax(dim=1) == labels
-        return float(torch.stack(losses).sum()) / len(labels), float(is_right.float().mean())
+            self.optimizer.zero_grad(set_to_none=True)
+            losses.append(loss.detach())
+            scores.append(logits.detach())
+        is_right = torch.cat(scores).argmax(dim=1) == labels
+        sizes = torch.tensor([len(part) for part in scores], device=self._device)
+        return float((torch.stack(losses) * sizes).sum() / len(labels)), float(is_right.float().mean())
 
     def judge(self, data: Dataset) -> tuple[float, float]:
         """Measure loss and accuracy on other rows."""
@@ -113,7 +113,9 @@ class Fitting:
         data, order = self._data, generator.permutation(len(self._data))
         features = data.features[order]
         if self._options.augment and data.landmarks is not None:
-            features = compute_features(augment(data.landmarks[order], generator), data.is_left[order])
+            features = compute_features(
+                augment(data.landmarks[order], data.image_size[order], generator), data.is_left[order]
+            )
         return torch.from_numpy(features).to(self._device), torch.from_numpy(data.labels[order]).to(self._device)
 
 

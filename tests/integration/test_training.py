@@ -1,0 +1,434 @@
+import copy
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from factories import make_dataset
+
+from asl.cli import console
+from asl.cli.main import app
+from asl.contracts import TrainingOptions
+from asl.core import checkpoint as checkpoints
+from asl.core import cross_validation, dataset
+from asl.core.fitting import Fitting, batches, reproducible
+from asl.core.training import train
+from asl.core.training_data import prepare
+from asl.errors import Conflict, DatasetInvalid, OptionsInvalid, OutOfMemory
+
+QUICK = {"hidden_sizes": (16, 8), "epochs": 23, "batch_size": 16, "patience": 0}
+GROUPS = ("ann", "bob", "cid")
+
+
+@pytest.fixture(scope="module")
+def hands():
+    return make_dataset(groups=GROUPS, noise=0.12)
+
+
+@pytest.fixture
+def data_file(tmp_path, hands):
+    path = tmp_path / "hands.npz"
+    dataset.save(hands, path)
+    return path
+
+
+def run(hands, folder, *, resume=None, pretrained=None, on_epoch=lambda _: None, **changes):
+    options = TrainingOptions(**{**QUICK, **changes})
+    data = prepare(hands, options)
+    return train(data, device="cpu", output_dir=folder, resume=resume, pretrained=pretrained, on_epoch=on_epoch)
+
+
+def command(*words):
+    """Run a command in this process and return the status that `asl` would end with."""
+    try:
+        app([str(word) for word in words], result_action="return_value")
+    except SystemExit as end:
+        return int(end.code or 0)
+    except Exception as error:  # noqa: BLE001 - as `asl.cli.main.main` does
+        console.print_error(error)
+        return console.exit_code(error)
+    return 0
+
+
+def same_values(left, right):
+    if isinstance(left, torch.Tensor):
+        return torch.equal(left, right)
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(same_values(left[key], right[key]) for key in left)
+    if isinstance(left, list | tuple):
+        return len(left) == len(right) and all(map(same_values, left, right))
+    return left == right
+
+
+def losses(folder):
+    return [json.loads(line)["val_loss"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def same_model(left, right):
+    return same_values(torch.load(left, weights_only=True), torch.load(right, weights_only=True))
+
+
+def test_training_learns_and_writes_its_files(hands, tmp_path):
+    told = []
+    result = run(hands, tmp_path, on_epoch=told.append, learning_rate=0.01)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("best_model.pt", "final_model.pt", "checkpoint_epoch_10.pt", "checkpoint_epoch_20.pt"),
+        *("metrics.jsonl", "config.json", "training_curves.png"),
+    }
+    assert result.val_accuracy > 0.8
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == list(range(1, 24))
+    assert lines == [entry.as_dict() for entry in told]
+    best = max(told, key=lambda entry: (entry.val_accuracy, -entry.val_loss))
+    assert (result.best_epoch, result.val_accuracy) == (best.epoch, best.val_accuracy)
+    assert [line["learning_rate"] for line in lines] == sorted((line["learning_rate"] for line in lines), reverse=True)
+    assert lines[0]["learning_rate"] == 0.01
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config["split"]["val_groups"] == list(result.val_groups)
+    assert config["split"]["n_train"] + config["split"]["n_val"] == len(hands)
+    assert (tmp_path / "training_curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_best_model_is_the_one_that_read_validation_best(hands, tmp_path):
+    result = run(hands, tmp_path)
+    trained = checkpoints.load_model(result.best_model)
+    validation = prepare(hands, TrainingOptions(**QUICK)).validation
+    with torch.inference_mode():
+        answers = trained.model(torch.from_numpy(validation.features)).argmax(1).numpy()
+    assert (answers == validation.labels).mean() == pytest.approx(result.val_accuracy)
+    assert trained.temperature == result.temperature != 1
+    train_rows = np.isin(checkpoints.row_hashes(hands.sample_sha256), trained.train_row_hashes)
+    assert train_rows.sum() == result.n_train
+    assert not set(hands.group[train_rows]) & set(result.val_groups)
+
+
+@pytest.mark.parametrize("model_type", ["v1", "v2"])
+@pytest.mark.parametrize("checkpoint", ["checkpoint_epoch_10.pt", "best_model.pt", "latest"])
+def test_a_killed_and_resumed_run_ends_bit_identical(hands, tmp_path, model_type, checkpoint):
+    class Killed(BaseException):
+        pass
+
+    last = random.randint(11, 22)  # noqa: S311 - any epoch must do; it is in the message
+
+    def kill(metrics):
+        if metrics.epoch == last:
+            raise Killed
+
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    run(hands, whole, model_type=model_type)
+    with pytest.raises(Killed):
+        run(hands, broken, model_type=model_type, on_epoch=kill)
+    if checkpoint == "latest":
+        checkpoint = max(broken.glob("checkpoint_*.pt"), key=lambda path: path.stat().st_mtime_ns).name
+    torch.randn(100)  # the caller's generator must not matter
+    result = run(hands, broken, model_type=model_type, resume=broken / checkpoint)
+    assert result.resumed_epoch == checkpoints.load(broken / checkpoint).epoch or checkpoint == "best_model.pt"
+    for name in ("final_model.pt", "best_model.pt", "checkpoint_epoch_20.pt"):
+        assert same_model(whole / name, broken / name), f"{name}, killed after epoch {last}"
+    assert losses(whole) == losses(broken)
+
+
+def test_a_run_resumed_into_another_folder_leaves_the_same_models(hands, tmp_path):
+    run(hands, tmp_path / "one")
+    run(hands, tmp_path / "two", resume=tmp_path / "one" / "checkpoint_epoch_20.pt")
+    assert same_model(tmp_path / "one" / "best_model.pt", tmp_path / "two" / "best_model.pt")
+    assert len((tmp_path / "two" / "metrics.jsonl").read_text().splitlines()) == 23
+
+
+def test_going_on_from_the_best_model_leaves_it_as_it_is(hands, tmp_path):
+    result = run(hands, tmp_path / "one", learning_rate=0.05, seed=3)
+    assert 1 < result.best_epoch < result.epochs_done
+    run(hands, tmp_path / "two", learning_rate=0.05, seed=3, resume=result.best_model)
+    assert same_model(result.best_model, tmp_path / "two" / "best_model.pt")
+
+
+def test_a_finished_run_resumed_only_writes_its_models_again(hands, tmp_path):
+    run(hands, tmp_path / "one")
+    result = run(hands, tmp_path / "two", resume=tmp_path / "one" / "final_model.pt")
+    assert result.resumed_epoch == result.epochs_done == 23
+    assert same_model(tmp_path / "one" / "final_model.pt", tmp_path / "two" / "final_model.pt")
+
+
+def test_a_run_may_go_on_for_longer(hands, tmp_path):
+    run(hands, tmp_path)
+    assert run(hands, tmp_path, resume=tmp_path / "final_model.pt", epochs=30).epochs_done == 30
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"dropout": 0.1}, {"seed": 1}, {"batch_size": 8}, {"hidden_sizes": (16,)}, {"augment": False}],
+)
+def test_resuming_with_other_options_is_a_conflict(hands, tmp_path, changes):
+    run(hands, tmp_path, epochs=1)
+    with pytest.raises(Conflict, match=next(iter(changes))):
+        run(hands, tmp_path, resume=tmp_path / "final_model.pt", **changes)
+
+
+def test_resuming_with_other_data_is_a_conflict(hands, tmp_path):
+    run(hands, tmp_path, epochs=1)
+    moved = replace(hands, features=hands.features + np.float32(1e-6))
+    with pytest.raises(Conflict, match="other data"):
+        run(moved, tmp_path, resume=tmp_path / "final_model.pt")
+
+
+def test_a_model_without_training_state_cannot_be_resumed(hands, tmp_path):
+    run(hands, tmp_path, epochs=1)
+    payload = torch.load(tmp_path / "final_model.pt", weights_only=True)
+    torch.save({key: payload[key] for key in checkpoints.SEED_KEYS}, tmp_path / "bare.pt")
+    with pytest.raises(Conflict, match="only a model"):
+        run(hands, tmp_path, resume=tmp_path / "bare.pt")
+
+
+def test_training_leaves_the_callers_generator_and_threads_alone(hands, tmp_path):
+    before, threads = torch.get_rng_state(), torch.get_num_threads()
+    run(hands, tmp_path, epochs=1)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.get_num_threads() == threads
+
+
+def test_transfer_takes_over_what_fits_and_tells_the_rest(hands, tmp_path):
+    run(hands, tmp_path / "source", epochs=3)
+    source = checkpoints.load(tmp_path / "source" / "final_model.pt").model_state_dict
+    other = make_dataset(letters="ABCDE", groups=GROUPS)
+    result = run(
+        other, tmp_path, pretrained=tmp_path / "source" / "final_model.pt", epochs=1, learning_rate=1e-9, dropout=0.0
+    )
+    state = checkpoints.load(result.best_model).model_state_dict
+    torch.testing.assert_close(state["network.4.weight"], source["network.4.weight"], atol=1e-6, rtol=0)
+    assert "took over 4 of 5 layers; others start anew: network.8" in result.notices
+
+
+def test_transfer_to_other_letters_of_the_same_number_starts_the_last_layer_anew(hands, tmp_path):
+    run(hands, tmp_path, epochs=1)
+    result = run(make_dataset(letters="WXYZ", groups=GROUPS), tmp_path, pretrained=tmp_path / "best_model.pt", epochs=1)
+    assert any("network.8" in notice for notice in result.notices)
+
+
+def test_data_without_landmarks_trains_without_augmentation_and_says_so(hands, tmp_path):
+    bare = replace(hands, landmarks=None, world_landmarks=None)
+    result = run(bare, tmp_path, epochs=1)
+    assert any("without augmentation" in notice for notice in result.notices)
+    assert json.loads((tmp_path / "config.json").read_text())["options"]["augment"] is False
+
+
+@pytest.mark.parametrize("model_type", ["v1", "v2"])
+def test_an_epoch_computes_what_the_plain_loop_does(hands, model_type):
+    options = TrainingOptions(**{**QUICK, "dropout": 0, "augment": False, "model_type": model_type})
+    with reproducible(options, "cpu"):
+        fitting = Fitting(hands, options, "cpu")
+        model = copy.deepcopy(fitting.model).train()
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=options.weight_decay, fused=True)
+        for epoch in (1, 2):
+            loss, accuracy = fitting.run_epoch(epoch)
+            optimizer.param_groups[0]["lr"] = fitting.learning_rate(epoch)
+            order = np.random.default_rng([options.seed, epoch]).permutation(len(hands))
+            losses, n_right = [], 0
+            for rows in np.split(order, range(16, len(order), 16)):
+                optimizer.zero_grad()
+                logits, labels = model(torch.from_numpy(hands.features[rows])), torch.from_numpy(hands.labels[rows])
+                batch_loss = torch.nn.functional.cross_entropy(logits, labels)
+                batch_loss.backward()
+                optimizer.step()
+                losses.append(batch_loss.item() * len(rows))
+                n_right += int((logits.argmax(1) == labels).sum())
+            assert loss == pytest.approx(sum(losses) / len(hands), rel=1e-5)
+            assert accuracy == pytest.approx(n_right / len(hands))
+    assert same_values(dict(model.state_dict()), dict(fitting.model.state_dict()))
+    assert same_values(optimizer.state_dict()["state"], fitting.optimizer.state_dict()["state"])
+
+
+def test_class_weights_help_the_rare_letter(tmp_path):
+    many = make_dataset(letters="A", rows_per_letter=190, noise=0.9)
+    few = make_dataset(letters="AB", rows_per_letter=10, noise=0.9, seed=1)
+    hands = dataset.concatenate([many, few])
+
+    def share_of_b(weighted):
+        result = run(hands, tmp_path / str(weighted), use_class_weights=weighted, learning_rate=0.01, split="random")
+        model = checkpoints.load_model(result.output_dir / "final_model.pt").model
+        with torch.inference_mode():
+            return float(model(torch.from_numpy(hands.features)).softmax(1)[:, 1].mean())
+
+    assert share_of_b(weighted=True) > 2 * share_of_b(weighted=False)
+
+
+def test_extra_rows_only_train_and_known_photographs_are_left_out(hands):
+    extra = make_dataset(groups=("zoe",), seed=9)
+    data = prepare(hands, TrainingOptions(), extra)
+    assert "zoe" in data.train.groups
+    assert "zoe" not in data.validation.groups
+    known = prepare(hands, TrainingOptions(), hands)
+    assert not set(known.train.sample_sha256) & set(known.validation.sample_sha256)
+
+
+def test_running_out_of_memory_says_what_to_lower(hands, tmp_path):
+    def exhaust(_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(OutOfMemory, match="batch size 16 and hidden sizes 16 8") as caught:
+        run(hands, tmp_path, on_epoch=exhaust)
+    assert "--batch-size (try 8)" in caught.value.hint
+
+
+def test_divergence_is_told(hands, tmp_path):
+    with pytest.raises(OptionsInvalid, match="diverged") as caught:
+        run(hands, tmp_path, learning_rate=1e30, epochs=40)
+    assert "--learning-rate" in caught.value.hint
+
+
+def test_one_class_is_refused():
+    with pytest.raises(DatasetInvalid, match="two classes"):
+        prepare(make_dataset(letters="A", groups=GROUPS), TrainingOptions())
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "size", "expected"),
+    [
+        (64, 32, [(0, 32), (32, 64)]),
+        (65, 32, [(0, 32), (32, 65)]),
+        (66, 32, [(0, 32), (32, 64), (64, 66)]),
+        (1, 32, [(0, 1)]),
+        (3, 32, [(0, 3)]),
+    ],
+)
+def test_no_batch_of_one_row(n_rows, size, expected):
+    assert list(batches(n_rows, size)) == expected
+
+
+def test_cross_validation_scores_each_group_worst_first(hands):
+    options = TrainingOptions(**{**QUICK, "learning_rate": 0.01})
+    trials = cross_validation.plan(hands, options, exclude_labels=["B"], train_rows_per_class=5, n_seeds=2)
+    assert len(trials) == 6
+    report = cross_validation.summarise([cross_validation.run(trial, "cpu") for trial in trials], 2)
+    assert sorted(score.group for score in report.groups) == list(GROUPS)
+    assert [score.accuracy for score in report.groups] == sorted(score.accuracy for score in report.groups)
+    assert {(score.n_train, score.n_test) for score in report.groups} == {(30, 30)}
+    assert report.mean_accuracy > 0.7
+    assert report.worst == report.groups[0]
+
+
+# --- the commands
+
+
+def test_the_command_says_that_it_stopped_early_and_what_it_made(data_file, tmp_path, capsys):
+    folder = tmp_path / "models"
+    words = ["train-model", "--data-file", data_file, "--output-dir", folder, "--hidden-sizes", 16, 8, "--patience", 2]
+    assert command(*words, "--device", "cpu", "--learning-rate", "0.05", "--epochs", "200") == 0
+    spoken = capsys.readouterr()
+    assert "stopped early: validation has not improved since epoch" in spoken.out
+    assert f"made {folder / 'best_model.pt'}   next: asl evaluate-model" in spoken.err
+    assert not (folder / "checkpoint_epoch_200.pt").exists()
+    assert checkpoints.load_model(folder / "best_model.pt").model.hidden_sizes == (16, 8)
+
+
+def test_the_command_line_wins_over_the_file(data_file, tmp_path, capsys):
+    config = tmp_path / "options.json"
+    config.write_text('{"hidden_sizes": [9, 5], "epochs": 2, "dropout": 0.1}')
+    words = ["train-model", "--data-file", data_file, "--output-dir", tmp_path / "m", "--config", config, "--json"]
+    assert command(*words, "--epochs", 3) == 0
+    assert json.loads(capsys.readouterr().out)["epochs_done"] == 3
+    model = checkpoints.load_model(tmp_path / "m" / "best_model.pt").model
+    assert (model.hidden_sizes, model.dropout_rate) == ((9, 5), 0.1)
+
+
+def test_a_resumed_command_needs_no_options_again(data_file, tmp_path, capsys):
+    words = ["train-model", "--data-file", data_file, "--output-dir", tmp_path / "m"]
+    assert command(*words, "--hidden-sizes", 8, "--epochs", 12, "--patience", 0, "--seed", 7) == 0
+    checkpoint = tmp_path / "m" / "checkpoint_epoch_10.pt"
+    final = (tmp_path / "m" / "final_model.pt").read_bytes()
+    assert command(*words, "--resume", checkpoint) == 0
+    assert (tmp_path / "m" / "final_model.pt").read_bytes() == final
+    capsys.readouterr()
+    assert command(*words, "--resume", checkpoint, "--seed", 8) == console.EXIT_CONFLICT
+    assert "seed 8 instead of 7" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["--dropout", 1.5], 2, "error: --dropout: input should be less than 1, found '1.5'"),
+        (["--hidden-sizes", 0], 2, "hidden sizes must be positive"),
+        (["--hidden-sizes", "big"], 2, "--hidden-sizes: input should be a valid integer"),
+        (["--epochs", 0], 2, "--epochs: "),
+        (["--pretrained-path", "missing.pt"], 3, "no file at missing.pt"),
+        (["--resume", "missing.pt"], 3, "no file at missing.pt"),
+        (["--config", "missing.json"], 3, "no file at missing.json"),
+        (["--data-file", "missing.npz"], 3, "no file at missing.npz"),
+    ],
+)
+def test_bad_input_is_told_in_a_line_before_any_work(words, status, said, data_file, capsys):
+    folder = data_file.parent / "m"
+    assert command("train-model", "--data-file", data_file, "--output-dir", folder, *words) == status
+    spoken = capsys.readouterr().err
+    assert said in spoken
+    assert "pydantic" not in spoken
+    assert not list(folder.glob("*"))
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(data_file, capsys):
+    assert command("train-model", "--data-file", data_file, "--output-dir", "/proc/models") == 2
+    assert "/proc/models" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"epoch": 3}', "found epoch"),
+        ('{"epochs": "many"}', "epochs: "),
+        ("[1]", "expected a JSON object"),
+        ("{", "expected JSON"),
+    ],
+)
+def test_a_bad_option_file_is_told(text, said, data_file, tmp_path, capsys):
+    config = tmp_path / "options.json"
+    config.write_text(text)
+    assert command("train-model", "--data-file", data_file, "--config", config) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_cross_validation_command(data_file, tmp_path, capsys):
+    words = ["cross-validate", "--data-file", data_file, "--by", "group", "--epochs", 2, "--hidden-sizes", 8]
+    report = tmp_path / "report.json"
+    assert command(*words, "--exclude-labels", "A", "--seeds", 2, "--output-file", report, "--json") == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == json.loads(report.read_text())
+    assert {group["group"] for group in printed["groups"]} == set(GROUPS)
+    assert {group["n_test"] for group in printed["groups"]} == {30}
+    assert command(*words, "--test-rows-per-class", 4) == 0
+    table = capsys.readouterr().out
+    assert all(name in table for name in (*GROUPS, "mean", "worst"))
+
+
+def test_cross_validation_of_one_group_is_refused(tmp_path, capsys):
+    path = tmp_path / "one.npz"
+    dataset.save(make_dataset(groups=("ann",)), path)
+    assert command("cross-validate", "--data-file", path) == 1
+    assert "at least two groups (signers or sources), found 1" in capsys.readouterr().err
+
+
+def test_a_process_killed_outright_leaves_a_checkpoint_to_go_on_from(data_file, tmp_path):
+    folder, whole = tmp_path / "killed", tmp_path / "whole"
+    words = ["train-model", "--data-file", data_file, "--device", "cpu", "--patience", 0, "--hidden-sizes", 8]
+    words += ["--epochs", 200, "--batch-size", 512, "--output-dir"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from asl.cli.main import main; main()", *map(str, words), str(folder)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    while not (folder / "checkpoint_epoch_20.pt").exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (folder / "final_model.pt").exists()
+    for path in folder.glob("*.pt"):
+        checkpoints.load(path)
+    assert command(*words, whole) == 0
+    assert command(*words, folder, "--resume", folder / "checkpoint_epoch_20.pt") == 0
+    assert same_model(whole / "final_model.pt", folder / "final_model.pt")
+    assert same_model(whole / "best_model.pt", folder / "best_model.pt")

@@ -1,0 +1,145 @@
+"""The pool's promises, with recognizers that a test holds back."""
+
+import asyncio
+from threading import Event, get_ident
+
+import pytest
+
+from asl.contracts import Recognition
+from asl.errors import Busy, ImageEmpty
+from services.gateway.recognizer_pool import WAITING_PER_THREAD, RecognizerPool
+
+LIMIT_S = 10
+
+
+class HeldBack:
+    """Answers only when released; keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.release = Event()
+        self.asked: list[bytes] = []
+        self.at_work: set[int] = set()
+        self.n_closed = 0
+
+    def recognize(self, data: bytes) -> Recognition:
+        assert not self.at_work, "one thread at a time"
+        self.at_work.add(get_ident())
+        self.asked.append(data)
+        assert self.release.wait(LIMIT_S)
+        self.at_work.clear()
+        if data == b"":
+            raise ImageEmpty("nothing")
+        return Recognition(
+            letter=data.decode(),
+            confidence=1,
+            handedness=None,
+            alternatives=(),
+            needs_motion=False,
+            reason=None,
+            model_version="x",
+        )
+
+    def close(self) -> None:
+        self.n_closed += 1
+
+
+async def _until(is_so: object) -> None:
+    assert callable(is_so)
+    async with asyncio.timeout(LIMIT_S):
+        while not is_so():  # noqa: ASYNC110 - what is waited for happens in a thread
+            await asyncio.sleep(0.001)
+
+
+def _asked(recognizers: list[HeldBack]) -> int:
+    return sum(len(one.asked) for one in recognizers)
+
+
+def test_answers_belong_to_their_calls_and_errors_come_through() -> None:
+    recognizers = [HeldBack(), HeldBack()]
+    for one in recognizers:
+        one.release.set()
+    pool = RecognizerPool(recognizers)
+
+    async def calls() -> list[Recognition | BaseException]:
+        return await asyncio.gather(*(pool.recognize(data) for data in (b"A", b"", b"B")), return_exceptions=True)
+
+    first, error, second = asyncio.run(calls())
+    assert isinstance(first, Recognition)
+    assert isinstance(second, Recognition)
+    assert (first.letter, second.letter) == ("A", "B")
+    assert isinstance(error, ImageEmpty)
+    pool.close()
+    assert [one.n_closed for one in recognizers] == [1, 1]
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_beyond_the_queue_is_busy_and_room_comes_back(n_threads: int) -> None:
+    recognizers = [HeldBack() for _ in range(n_threads)]
+    pool = RecognizerPool(recognizers)
+    n_places = n_threads * (1 + WAITING_PER_THREAD)
+
+    async def calls() -> None:
+        inside = [asyncio.create_task(pool.recognize(b"A")) for _ in range(n_places)]
+        await _until(lambda: _asked(recognizers) == n_threads)
+        for _ in range(3):
+            with pytest.raises(Busy):
+                await pool.recognize(b"B")
+        for one in recognizers:
+            one.release.set()
+        assert {answer.letter for answer in await asyncio.gather(*inside)} == {"A"}
+        assert (await pool.recognize(b"C")).letter == "C"
+
+    asyncio.run(calls())
+    pool.close()
+
+
+def test_a_call_cancelled_while_waiting_is_never_run() -> None:
+    recognizer = HeldBack()
+    pool = RecognizerPool([recognizer], n_waiting=1)
+
+    async def calls() -> None:
+        first = asyncio.create_task(pool.recognize(b"A"))
+        await _until(lambda: recognizer.asked == [b"A"])
+        waiting = asyncio.create_task(pool.recognize(b"B"))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        after = asyncio.create_task(pool.recognize(b"C"))  # its place is free again
+        await asyncio.sleep(0)
+        recognizer.release.set()
+        assert [(await first).letter, (await after).letter] == ["A", "C"]
+
+    asyncio.run(calls())
+    pool.close()
+    assert recognizer.asked == [b"A", b"C"]
+
+
+def test_a_call_cancelled_at_work_keeps_its_place_until_its_thread_is_free() -> None:
+    recognizer = HeldBack()
+    pool = RecognizerPool([recognizer], n_waiting=0)
+
+    async def calls() -> None:
+        first = asyncio.create_task(pool.recognize(b"A"))
+        await _until(lambda: recognizer.asked == [b"A"])
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        with pytest.raises(Busy):
+            await pool.recognize(b"B")
+        recognizer.release.set()
+        await _until(lambda: not recognizer.at_work)
+
+    asyncio.run(calls())
+    pool.close()
+    assert recognizer.asked == [b"A"]
+
+
+def test_warming_up_runs_every_recognizer() -> None:
+    recognizers = [HeldBack() for _ in range(4)]
+    for one in recognizers:
+        one.release.set()
+    pool = RecognizerPool(recognizers)
+    pool.warm_up(b"W")
+    pool.close()
+    assert all(b"W" in one.asked for one in recognizers)
