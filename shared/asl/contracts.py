@@ -78,7 +78,12 @@ class PreparationOptions(_Contract):
 class TrainingOptions(_Contract):
     """How a classifier is trained."""
 
-    val_split: float = Field(0.2, gt=0, lt=1, description="Share of the data (of its groups) kept for validation.")
+    val_split: float = Field(
+        0.2,
+        ge=0,
+        lt=1,
+        description="Share of the data (of its groups) kept for validation; with 0 all rows train in all epochs.",
+    )
     split: SplitBy = Field(
         SplitBy.GROUPS,
         description="'groups' keeps each signer or source on one side; 'random' divides row by row.",
@@ -99,6 +104,15 @@ class TrainingOptions(_Contract):
     augment: bool = Field(
         default=True,
         description="Turn, stretch and jitter the landmarks anew in each epoch; features are computed after.",
+    )
+    train_rows_per_class: int | None = Field(
+        None, ge=1, description="At most so many rows of a letter and group train, drawn at random; all if not given."
+    )
+    temperature: float | None = Field(
+        None,
+        gt=0,
+        description="Divide scores by this, such as what `asl cross-validate` found, instead of fitting it to the "
+        "validation rows.",
     )
     patience: int = Field(
         20, ge=0, description="Stop after this many epochs without better validation; 0 never stops early."

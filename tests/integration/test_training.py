@@ -1,5 +1,6 @@
 import copy
 import json
+import math
 import random
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from asl.cli.main import app
 from asl.contracts import TrainingOptions
 from asl.core import checkpoint as checkpoints
 from asl.core import cross_validation, dataset
+from asl.core.cross_validation import HeldOut
 from asl.core.fitting import Fitting, batches, reproducible
 from asl.core.training import train
 from asl.core.training_data import prepare
@@ -301,8 +303,8 @@ def test_no_batch_of_one_row(n_rows, size, expected):
 
 
 def test_cross_validation_scores_each_group_worst_first(hands):
-    options = TrainingOptions(**{**QUICK, "learning_rate": 0.01})
-    trials = cross_validation.plan(hands, options, exclude_labels=["B"], train_rows_per_class=5, n_seeds=2)
+    options = TrainingOptions(**{**QUICK, "learning_rate": 0.01, "train_rows_per_class": 5})
+    trials = cross_validation.plan(hands, options, exclude_labels=["B"], n_seeds=2)
     assert len(trials) == 6
     report = cross_validation.summarise([cross_validation.run(trial, "cpu") for trial in trials], 2)
     assert sorted(score.group for score in report.groups) == list(GROUPS)
@@ -310,6 +312,39 @@ def test_cross_validation_scores_each_group_worst_first(hands):
     assert {(score.n_train, score.n_test) for score in report.groups} == {(30, 30)}
     assert report.mean_accuracy > 0.7
     assert report.worst == report.groups[0]
+    assert all(0 < score.calibration_error < 1 for score in report.groups)
+    assert 0.05 < report.temperature < 20
+
+
+def test_a_groups_calibration_never_uses_its_own_answers():
+    sure, unsure = torch.tensor([[8.0, 0.0]]).repeat(40, 1), torch.tensor([[0.5, 0.0]]).repeat(40, 1)
+    right, often_wrong = torch.zeros(40, dtype=torch.int64), torch.tensor([0, 1] * 20)
+    parts = [HeldOut("a", 9, sure, often_wrong), HeldOut("b", 9, unsure, right)]
+    first, second = cross_validation.summarise(parts, 1).groups
+    # Alone, b asks for more confidence than it has, which makes a, overconfident as it is, no better; and a for less.
+    assert (first.group, first.calibration_error) == ("a", pytest.approx(0.5, abs=0.01))
+    assert first.tempered_calibration_error == pytest.approx(0.5, abs=0.01)
+    assert second.tempered_calibration_error > second.calibration_error + 0.1
+
+
+def test_without_validation_all_rows_train_in_all_epochs(hands, tmp_path):
+    result = run(hands, tmp_path, val_split=0, temperature=1.7, patience=1)
+    assert (result.n_train, result.n_val) == (len(hands), 0)
+    assert result.val_accuracy is None
+    assert result.epochs_done == result.best_epoch == QUICK["epochs"]
+    model = checkpoints.load_model(tmp_path / "best_model.pt")
+    assert model.temperature == 1.7
+    assert math.isnan(model.val_accuracy)
+    assert any("all rows train" in notice for notice in result.notices)
+    assert (tmp_path / "training_curves.png").stat().st_size > 1000
+    last = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])
+    assert last["val_accuracy"] is None
+
+
+def test_a_cap_takes_as_many_rows_of_each_letter_and_group(hands):
+    data = prepare(hands, TrainingOptions(val_split=0, train_rows_per_class=3))
+    pairs = list(zip(data.train.letters.tolist(), data.train.group.tolist(), strict=True))
+    assert {pairs.count(pair) for pair in pairs} == {3}
 
 
 # --- the commands

@@ -16,7 +16,7 @@ from asl.cli.training_flags import DEFAULT_FLAGS, TrainingFlags, merge
 from asl.contracts import Device
 from asl.core import cross_validation as validation
 from asl.core import dataset
-from asl.core.cross_validation import CrossValidation, Trial
+from asl.core.cross_validation import CrossValidation, HeldOut, Trial
 
 _AtLeastOne = Annotated[int, Parameter(validator=Number(gte=1))]
 _Files = Annotated[list[Path], Parameter(negative=())]
@@ -30,7 +30,6 @@ def cross_validate(
     config: Path | None = None,
     train_only_file: _Files | None = None,
     exclude_labels: Annotated[list[str] | None, Parameter(negative=())] = None,
-    train_rows_per_class: _AtLeastOne | None = None,
     test_rows_per_class: _AtLeastOne | None = None,
     seeds: _AtLeastOne = 1,
     device: Device | None = None,
@@ -51,7 +50,6 @@ def cross_validate(
         config: JSON file with training options by their names; flags win over it.
         train_only_file: Data sets that only train, and are never tested on.
         exclude_labels: Letters to leave out, such as J Z, which are movements.
-        train_rows_per_class: At most so many rows of a letter and group train.
         test_rows_per_class: At most so many rows of a letter and group are tested.
         seeds: Train each fold so often, with other seeds, and average.
         device: Where the network computes, cuda or cpu; cuda where there is one if not given.
@@ -66,7 +64,6 @@ def cross_validate(
         merged,
         extra=dataset.concatenate([dataset.load(path) for path in train_only_file]) if train_only_file else None,
         exclude_labels=exclude_labels or (),
-        train_rows_per_class=train_rows_per_class,
         test_rows_per_class=test_rows_per_class,
         n_seeds=seeds,
     )
@@ -79,31 +76,40 @@ def cross_validate(
         console.print_json(report.as_dict())
     else:
         console.out.print(_table(report))
+        console.out.print(
+            f"temperature fitted to all of these answers: {report.temperature:.2f}; a model trained on all groups "
+            f"(--val-split 0) takes it with --temperature"
+        )
     if output_file:
         output_file.write_text(jsonlib.dumps(report.as_dict(), indent=2) + "\n", encoding="utf-8")
         files = " ".join(map(str, data_file))
         console.print_made(output_file, f"asl train-model --data-file {files}")
 
 
-def _run(trials: Sequence[Trial], place: str) -> list[validation.GroupScore]:
-    scores = []
+def _run(trials: Sequence[Trial], place: str) -> list[HeldOut]:
+    answers = []
     with console.progress() as progress:
         task = progress.add_task("epochs", total=sum(trial.options.epochs for trial in trials), note="")
         for trial in trials:
             progress.update(task, note=f"without {trial.fold.group}")
-            scores.append(validation.run(trial, place, on_epoch=lambda: progress.advance(task)))
-            console.err.print(f"{trial.fold.group}: {scores[-1].accuracy:.1%}", markup=False)
-    return scores
+            answers.append(validation.run(trial, place, on_epoch=lambda: progress.advance(task)))
+    return answers
 
 
 def _table(report: CrossValidation) -> Table:
     table = Table(title="Each group read by models that never saw it, worst first", title_justify="left")
     table.add_column("group")
-    for name in ("rows trained on", "rows tested", "accuracy", "macro F1"):
+    for name in ("rows trained on", "rows tested", "accuracy", "macro F1", "ECE", "ECE tempered"):
         table.add_column(name, justify="right")
     for score in report.groups:
         table.add_row(
-            score.group, f"{score.n_train:,}", f"{score.n_test:,}", f"{score.accuracy:.1%}", f"{score.macro_f1:.3f}"
+            score.group,
+            f"{score.n_train:,}",
+            f"{score.n_test:,}",
+            f"{score.accuracy:.1%}",
+            f"{score.macro_f1:.3f}",
+            f"{score.calibration_error:.3f}",
+            f"{score.tempered_calibration_error:.3f}",
         )
     table.add_section()
     table.add_row("mean", "", "", f"{report.mean_accuracy:.1%}", f"{report.mean_macro_f1:.3f}")

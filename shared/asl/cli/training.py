@@ -82,8 +82,9 @@ class _EpochBar:
         self._task: TaskID = progress.add_task("epoch", total=epochs, note="")
 
     def advance(self, metrics: EpochMetrics) -> None:
-        loss = f"loss {metrics.train_loss:.3f}, validation {metrics.val_loss:.3f}"
-        note = f"{loss} | accuracy {metrics.train_accuracy:.1%}, validation {metrics.val_accuracy:.1%}"
+        note = f"loss {metrics.train_loss:.3f}, accuracy {metrics.train_accuracy:.1%}"
+        if metrics.val_accuracy is not None:
+            note += f" | validation loss {metrics.val_loss:.3f}, accuracy {metrics.val_accuracy:.1%}"
         self._progress.update(self._task, completed=metrics.epoch, note=note)
 
 
@@ -92,7 +93,8 @@ def _print_result(result: TrainingResult) -> None:
     console.out.print(
         f"rows:        {result.n_train:,} to train, {result.n_val:,} to validate ({judged_by})", markup=False
     )
-    console.out.print(f"validation:  {result.val_accuracy:.1%} right in epoch {result.best_epoch}, the best")
+    if result.val_accuracy is not None:
+        console.out.print(f"validation:  {result.val_accuracy:.1%} right in epoch {result.best_epoch}, the best")
     console.out.print(f"temperature: {result.temperature:.2f}")
     if result.stopped_early:
         ending = f"stopped early: validation has not improved since epoch {result.best_epoch}"

@@ -1,14 +1,16 @@
 """The figure that counts: how well letters are read for a signer or source that training never saw."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
 from sklearn.metrics import f1_score
+from torch import Tensor
 
 from asl.contracts import TrainingOptions
+from asl.core.calibration import expected_calibration_error, fit_temperature
 from asl.core.dataset import Dataset, concatenate, relabel
 from asl.core.fitting import Fitting, compute_logits, reproducible
 from asl.core.splits import Fold, leave_one_group_out
@@ -26,6 +28,10 @@ class GroupScore:
     """In [0, 1]."""
     macro_f1: float
     """Mean over the letters that the group has, in [0, 1]."""
+    calibration_error: float
+    """ECE of the scores as they are, in [0, 1]."""
+    tempered_calibration_error: float
+    """ECE with a temperature fitted to the held-out scores of all other groups."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,8 @@ class CrossValidation:
     """The scores of all groups, worst first."""
 
     groups: tuple[GroupScore, ...]
+    temperature: float
+    """Fitted to all held-out scores: what a model trained on all groups had best use."""
     n_seeds: int
 
     @property
@@ -57,9 +65,22 @@ class CrossValidation:
             "worst_accuracy": self.worst.accuracy,
             "worst_group": self.worst.group,
             "mean_macro_f1": self.mean_macro_f1,
+            "temperature": self.temperature,
             "n_seeds": self.n_seeds,
             "groups": [asdict(score) for score in self.groups],
         }
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What a model answered on the group that it never saw."""
+
+    group: str
+    n_train: int
+    logits: Tensor
+    """(n, classes) float32."""
+    labels: Tensor
+    """(n,) int64."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +108,6 @@ def plan(
     *,
     extra: Dataset | None = None,
     exclude_labels: Sequence[str] = (),
-    train_rows_per_class: int | None = None,
     test_rows_per_class: int | None = None,
     n_seeds: int = 1,
 ) -> tuple[Trial, ...]:
@@ -98,7 +118,6 @@ def plan(
         options: How to train; all epochs are done, since a test that decides when to stop is none.
         extra: Rows that only train.
         exclude_labels: Letters left out.
-        train_rows_per_class: At most so many rows of a letter and group train.
         test_rows_per_class: At most so many rows of a letter are tested.
         n_seeds: How often each fold is trained, each time with another seed and other rows under the caps.
 
@@ -117,7 +136,7 @@ def plan(
             joined,
             seed=seed,
             only_train=is_extra,
-            train_rows_per_class=train_rows_per_class,
+            train_rows_per_class=options.train_rows_per_class,
             test_rows_per_class=test_rows_per_class,
         )
     )
@@ -128,7 +147,7 @@ def plan(
     return trials
 
 
-def run(trial: Trial, device: str, on_epoch: Callable[[], None] = lambda: None) -> GroupScore:
+def run(trial: Trial, device: str, on_epoch: Callable[[], None] = lambda: None) -> HeldOut:
     """Train on the other groups and test on the one left out.
 
     Raises:
@@ -139,21 +158,20 @@ def run(trial: Trial, device: str, on_epoch: Callable[[], None] = lambda: None) 
         for epoch in range(1, trial.options.epochs + 1):
             fitting.run_epoch(epoch)
             on_epoch()
-        test = trial.test
-        answers = compute_logits(fitting.model, test.features).argmax(dim=1).numpy()
-    return GroupScore(
-        group=trial.fold.group,
-        n_train=len(trial.fold.train_rows),
-        n_test=len(test),
-        accuracy=float((answers == test.labels).mean()),
-        macro_f1=_macro_f1(test.labels, answers),
-    )
+        logits = compute_logits(fitting.model, trial.test.features)
+    return HeldOut(trial.fold.group, len(trial.fold.train_rows), logits, torch.from_numpy(trial.test.labels))
 
 
-def summarise(scores: Sequence[GroupScore], n_seeds: int) -> CrossValidation:
-    """Average the scores of each group over the seeds, and put the worst group first."""
-    means = (_mean([score for score in scores if score.group == group]) for group in _groups(scores))
-    return CrossValidation(tuple(sorted(means, key=lambda score: score.accuracy)), n_seeds)
+def summarise(answers: Sequence[HeldOut], n_seeds: int) -> CrossValidation:
+    """Score each group, average over the seeds, and put the worst group first."""
+    temperature_without = {
+        group: _temperature([part for part in answers if part.group != group])
+        for group in dict.fromkeys(part.group for part in answers)
+    }
+    scores = [_score(part, temperature_without[part.group]) for part in answers]
+    means = (_mean([score for score in scores if score.group == group]) for group in temperature_without)
+    ordered = sorted(means, key=lambda score: score.accuracy)
+    return CrossValidation(tuple(ordered), _temperature(answers), n_seeds)
 
 
 def _without(dataset: Dataset, labels: Sequence[str]) -> Dataset:
@@ -164,19 +182,28 @@ def _without(dataset: Dataset, labels: Sequence[str]) -> Dataset:
     return replace(kept, labels=relabel(kept, names), label_names=names)
 
 
-def _macro_f1(labels: NDArray[np.int64], answers: NDArray[np.int64]) -> float:
-    return float(f1_score(labels, answers, labels=np.unique(labels), average="macro", zero_division=0))
+def _temperature(answers: Sequence[HeldOut]) -> float:
+    return fit_temperature(torch.cat([part.logits for part in answers]), torch.cat([part.labels for part in answers]))
 
 
-def _groups(scores: Sequence[GroupScore]) -> Iterator[str]:
-    yield from dict.fromkeys(score.group for score in scores)
+def _score(part: HeldOut, temperature: float) -> GroupScore:
+    labels, answers = part.labels.numpy(), part.logits.argmax(dim=1).numpy()
+    return GroupScore(
+        group=part.group,
+        n_train=part.n_train,
+        n_test=len(labels),
+        accuracy=float((answers == labels).mean()),
+        macro_f1=float(f1_score(labels, answers, labels=np.unique(labels), average="macro", zero_division=0)),
+        calibration_error=expected_calibration_error(part.logits.softmax(dim=1).numpy(), labels),
+        tempered_calibration_error=expected_calibration_error(
+            (part.logits / temperature).softmax(dim=1).numpy(), labels
+        ),
+    )
 
 
 def _mean(scores: Sequence[GroupScore]) -> GroupScore:
-    return replace(
-        scores[0],
-        n_train=round(np.mean([score.n_train for score in scores])),
-        n_test=round(np.mean([score.n_test for score in scores])),
-        accuracy=float(np.mean([score.accuracy for score in scores])),
-        macro_f1=float(np.mean([score.macro_f1 for score in scores])),
-    )
+    """Average the numbers of one group's scores."""
+    names = [field.name for field in fields(GroupScore) if field.name != "group"]
+    means: dict[str, Any] = {name: float(np.mean([getattr(score, name) for score in scores])) for name in names}
+    counts = {name: round(mean) for name, mean in means.items() if name.startswith("n_")}
+    return GroupScore(group=scores[0].group, **{**means, **counts})

@@ -27,7 +27,8 @@ def write_curves(metrics: Sequence[EpochMetrics], best_epoch: int, path: Path) -
     for axes, name in ((accuracy, "accuracy"), (loss, "loss")):
         # One epoch alone would be an invisible line.
         marker = "o" if len(metrics) == 1 else ""
-        for side, colour in (("train", _VERMILION), ("val", _BLUE)):
+        sides = (("train", _VERMILION), ("val", _BLUE)) if metrics[0].val_loss is not None else (("train", _VERMILION),)
+        for side, colour in sides:
             values = [getattr(entry, f"{side}_{name}") for entry in metrics]
             axes.plot(
                 epochs, values, color=colour, marker=marker, label="training" if side == "train" else "validation"

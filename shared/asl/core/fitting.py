@@ -34,12 +34,13 @@ class EpochMetrics:
     train_loss: float
     train_accuracy: float
     """Of the altered rows, with dropout, while the weights still moved."""
-    val_loss: float
-    val_accuracy: float
+    val_loss: float | None
+    """None where nothing validates."""
+    val_accuracy: float | None
     learning_rate: float
     seconds: float
 
-    def as_dict(self) -> dict[str, float]:
+    def as_dict(self) -> dict[str, float | None]:
         """Return the metrics as plain values."""
         return asdict(self)
 
@@ -104,7 +105,7 @@ class Fitting:
         return float((torch.stack(losses) * sizes).sum() / len(labels)), float(is_right.float().mean())
 
     def judge(self, data: Dataset) -> tuple[float, float]:
-        """Measure loss and accuracy on other rows."""
+        """Measure loss and accuracy on other rows, at least one."""
         logits, labels = compute_logits(self.model, data.features), torch.from_numpy(data.labels)
         is_right = logits.argmax(dim=1) == labels
         return float(functional.cross_entropy(logits, labels)), float(is_right.float().mean())

@@ -27,7 +27,7 @@ class Split:
     val_rows: Rows
     """Sorted indices."""
     by: str
-    """What stayed together: 'groups', 'originals', or 'rows'."""
+    """What stayed together: 'groups', 'originals', or 'rows'; 'nothing' where all rows train."""
     val_groups: tuple[str, ...]
     """The groups that validation consists of; empty unless `by` is 'groups'."""
     notice: str
@@ -51,6 +51,8 @@ def split_rows(dataset: Dataset, options: TrainingOptions) -> Split:
     Raises:
         DatasetInvalid: There are too few rows or originals for both sides.
     """
+    if not options.val_split:
+        return _without_validation(dataset)
     clusters = find_clusters(dataset)
     generator = np.random.default_rng(options.seed)
     if options.split is SplitBy.GROUPS and len(units := _group_units(dataset, clusters)) > 1:
@@ -92,7 +94,7 @@ def leave_one_group_out(
             f"expected at least two groups (signers or sources), found {len(groups)}",
             hint="Give the data sets of several signers, or prepare them with `--groups`.",
         )
-    clusters, rank = find_clusters(dataset), _rank_in_class(dataset, seed)
+    clusters, rank = find_clusters(dataset), rank_in_class(dataset, seed)
     may_train = rank < (train_rows_per_class or len(dataset))
     may_test = rank < (test_rows_per_class or len(dataset))
     folds = []
@@ -124,8 +126,28 @@ def find_clusters(dataset: Dataset) -> Rows:
     return _numbers(cluster)
 
 
+def rank_in_class(dataset: Dataset, seed: int) -> Rows:
+    """Number the rows of each class and group from 0 in random order, so that a cap keeps the lowest.
+
+    Returns:
+        (n,) int64.
+    """
+    order = np.random.default_rng(seed).permutation(len(dataset))
+    key = (_numbers(dataset.group) * len(dataset.label_names) + dataset.labels)[order]
+    by_key = np.argsort(key, kind="stable")
+    starts = np.searchsorted(key[by_key], key[by_key])
+    rank = np.empty(len(dataset), np.int64)
+    rank[order[by_key]] = np.arange(len(dataset)) - starts
+    return rank
+
+
 def _numbers(values: NDArray[Any]) -> Rows:
     return np.unique(values, return_inverse=True)[1].astype(np.int64)
+
+
+def _without_validation(dataset: Dataset) -> Split:
+    notice = "all rows train: nothing tells how well the model reads; see `asl cross-validate` for that"
+    return Split(np.arange(len(dataset)), np.empty(0, np.int64), "nothing", (), notice)
 
 
 def _group_units(dataset: Dataset, clusters: Rows) -> list[tuple[str, ...]]:
@@ -188,14 +210,3 @@ def _random_notice(dataset: Dataset, options: TrainingOptions) -> str:
         SplitBy.GROUPS: "the data set has no groups" if not dataset.groups else "the data set's groups are all one",
     }[options.split]
     return f"{reason}: the validation figure is not about new signers, on whom the model will do worse"
-
-
-def _rank_in_class(dataset: Dataset, seed: int) -> Rows:
-    """Number the rows of each class and group from 0 in random order."""
-    order = np.random.default_rng(seed).permutation(len(dataset))
-    key = (_numbers(dataset.group) * len(dataset.label_names) + dataset.labels)[order]
-    by_key = np.argsort(key, kind="stable")
-    starts = np.searchsorted(key[by_key], key[by_key])
-    rank = np.empty(len(dataset), np.int64)
-    rank[order[by_key]] = np.arange(len(dataset)) - starts
-    return rank

@@ -31,8 +31,8 @@ class TrainingResult:
     best_model: Path
     epochs_done: int
     best_epoch: int
-    val_accuracy: float
-    """Of the best epoch, in [0, 1]."""
+    val_accuracy: float | None
+    """Of the best epoch, in [0, 1]; None where nothing validated."""
     temperature: float
     """Of the best epoch's model."""
     stopped_early: bool
@@ -100,7 +100,7 @@ def train(
         best_model=(output_dir / BEST_FILE).resolve(),
         epochs_done=run.epoch,
         best_epoch=run.best.epoch,
-        val_accuracy=run.best.val_accuracy,
+        val_accuracy=run.best.val_accuracy if len(data.validation) else None,
         temperature=run.best.temperature,
         stopped_early=run.epoch < data.options.epochs,
         resumed_epoch=before.epoch if before else 0,

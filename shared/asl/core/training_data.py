@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from asl.contracts import TrainingOptions
 from asl.core.dataset import Dataset, concatenate
 from asl.core.features import SCHEMA
-from asl.core.splits import Split, split_rows
+from asl.core.splits import Split, rank_in_class, split_rows
 from asl.errors import DatasetInvalid
 
 
@@ -52,6 +52,8 @@ def prepare(dataset: Dataset, options: TrainingOptions, extra: Dataset | None = 
     is_extra = np.arange(len(joined)) >= len(dataset)
     is_known = np.isin(joined.sample_sha256, validation.sample_sha256)
     train_rows = np.concatenate([split.train_rows, np.flatnonzero(is_extra & ~is_known)])
+    if options.train_rows_per_class:
+        train_rows = train_rows[rank_in_class(joined, options.seed)[train_rows] < options.train_rows_per_class]
     if len(train_rows) < 2:
         raise DatasetInvalid(f"expected at least two rows to train on, found {len(train_rows)}", hint="Add rows.")
     notices = [split.notice] if split.notice else []

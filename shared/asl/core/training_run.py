@@ -5,6 +5,7 @@ import math
 import tempfile
 import time
 from dataclasses import asdict, replace
+from math import nan
 from pathlib import Path
 from typing import Any, Final
 
@@ -79,13 +80,14 @@ class TrainingRun:
                 f"training diverged: the loss of epoch {self.epoch} is {train_loss}",
                 hint=f"Lower --learning-rate (now {self.data.options.learning_rate:g}).",
             )
-        self.val_loss, self.val_accuracy = self.fitting.judge(self.data.validation)
+        validates = len(self.data.validation) > 0
+        self.val_loss, self.val_accuracy = self.fitting.judge(self.data.validation) if validates else (nan, nan)
         entry = EpochMetrics(
             epoch=self.epoch,
             train_loss=train_loss,
             train_accuracy=train_accuracy,
-            val_loss=self.val_loss,
-            val_accuracy=self.val_accuracy,
+            val_loss=self.val_loss if validates else None,
+            val_accuracy=self.val_accuracy if validates else None,
             learning_rate=self.fitting.learning_rate(self.epoch),
             seconds=time.perf_counter() - started,
         )
@@ -114,11 +116,7 @@ class TrainingRun:
 
     def _record(self, entry: EpochMetrics) -> None:
         self.metrics.append(entry)
-        # Between equal accuracies the loss decides, which says more where validation is small.
-        if self._best is None or (entry.val_accuracy, -entry.val_loss) > (
-            self._best.val_accuracy,
-            -self._best.val_loss,
-        ):
+        if self._is_better(entry):
             # A copy, since the optimizer goes on writing into the weights.
             self._best = checkpoints.from_payload(checkpoints.to_payload(self._now()))
             checkpoints.save(self._best, self.folder / BEST_FILE)
@@ -127,7 +125,15 @@ class TrainingRun:
         with (self.folder / METRICS_FILE).open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry.as_dict()) + "\n")
 
+    def _is_better(self, entry: EpochMetrics) -> bool:
+        if self._best is None or entry.val_accuracy is None or entry.val_loss is None:
+            return True  # where nothing validates, the last epoch is the one to keep
+        # Between equal accuracies the loss decides, which says more where validation is small.
+        return (entry.val_accuracy, -entry.val_loss) > (self._best.val_accuracy, -self._best.val_loss)
+
     def _tempered(self, done: Checkpoint) -> Checkpoint:
+        if self.data.options.temperature:
+            return replace(done, temperature=self.data.options.temperature)
         validation = self.data.validation
         logits = compute_logits(checkpoints.restore_model(done), validation.features)
         return replace(done, temperature=fit_temperature(logits, torch.from_numpy(validation.labels)))
