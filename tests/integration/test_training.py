@@ -319,11 +319,12 @@ def test_cross_validation_scores_each_group_worst_first(hands):
 def test_a_groups_calibration_never_uses_its_own_answers():
     sure, unsure = torch.tensor([[8.0, 0.0]]).repeat(40, 1), torch.tensor([[0.5, 0.0]]).repeat(40, 1)
     right, often_wrong = torch.zeros(40, dtype=torch.int64), torch.tensor([0, 1] * 20)
-    parts = [HeldOut("a", 9, sure, often_wrong), HeldOut("b", 9, unsure, right)]
+    parts = [HeldOut("a", 9, sure, often_wrong, ("A", "J")), HeldOut("b", 9, unsure, right, ("A", "J"))]
     first, second = cross_validation.summarise(parts, 1).groups
     # Alone, b asks for more confidence than it has, which makes a, overconfident as it is, no better; and a for less.
     assert (first.group, first.calibration_error) == ("a", pytest.approx(0.5, abs=0.01))
     assert first.tempered_calibration_error == pytest.approx(0.5, abs=0.01)
+    assert (first.accuracy, first.still_accuracy) == (0.5, 1)
     assert second.tempered_calibration_error > second.calibration_error + 0.1
 
 

@@ -11,7 +11,7 @@ from asl.errors import Conflict, OptionsInvalid
 
 
 def demo_data(*, output_dir: Path, signers: int = 4, per_letter: int = 6, seed: int = 42) -> None:
-    """Render hands that show A to Z into folders <signer>/<letter>/.
+    """Render a small data set of hands that are nobody's, into folders SIGNER/LETTER/.
 
     Example: `asl demo-data --output-dir data/demo`
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from asl.cli import console
 from asl.cli.device import choose
+from asl.cli.flags import JsonFlag
 from asl.cli.folders import ensure_writable
 from asl.contracts import Device
 from asl.core import dataset, evaluation
@@ -32,7 +33,7 @@ def evaluate_model(
     device: Device | None = None,
     output_dir: Path = Path("evaluation_results"),
     allow_unknown_labels: bool = False,
-    json: bool = False,
+    json: JsonFlag = False,
 ) -> None:
     """Compare a model's answers with the letters of a data set, and say what the figures do not tell.
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from asl.cli import console
+from asl.cli.flags import JsonFlag
 from asl.cli.folders import ensure_writable
 from asl.core import dataset
 from asl.core import export as core_export
@@ -19,7 +20,7 @@ def export(
     output_file: Path,
     format_: Annotated[Literal["onnx"], Parameter(name="--format")] = "onnx",
     data_file: Path | None = None,
-    json: bool = False,
+    json: JsonFlag = False,
 ) -> None:
     """Write a trained model as ONNX, if it gives the same probabilities.
 

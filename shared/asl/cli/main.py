@@ -1,6 +1,8 @@
 """The `asl` command: its list of commands, and how each of them ends."""
 
+import ast
 import sys
+from pathlib import Path
 
 from cyclopts import App, Parameter
 
@@ -12,22 +14,39 @@ app = App(
     help="""Read the American Sign Language alphabet: photographs to landmarks, to a model, to letters.
 
     The road: `asl prepare-dataset` -> `asl train-model` -> `asl evaluate-model` -> `asl recognize` or `asl serve`.
+    `asl COMMAND --help` explains each step.
     """,
     default_parameter=Parameter(consume_multiple=True, negative_iterable=()),
     version_flags=["--version"],
 )
 
-# By name, so that `asl --help` need not import PyTorch and MediaPipe.
-app.command("asl.cli.preparation:prepare_dataset")
-app.command("asl.cli.preparation:import_landmarks")
-app.command("asl.cli.training:train_model")
-app.command("asl.cli.training:cross_validate")
-app.command("asl.cli.evaluation:evaluate_model")
-app.command("asl.cli.recognition:recognize")
-app.command("asl.cli.export:export")
-app.command("asl.cli.serve:serve")
-app.command("asl.cli.demo:demo_data")
-app.command("asl.cli.landmarker:landmarker")
+_COMMANDS = (
+    "asl.cli.demo:demo_data",
+    "asl.cli.preparation:prepare_dataset",
+    "asl.cli.preparation:import_landmarks",
+    "asl.cli.cross_validation:cross_validate",
+    "asl.cli.training:train_model",
+    "asl.cli.evaluation:evaluate_model",
+    "asl.cli.export:export",
+    "asl.cli.recognition:recognize",
+    "asl.cli.serve:serve",
+    "asl.cli.landmarker:landmarker",
+)
+
+
+def _description(target: str) -> str:
+    """Read a command's docstring, without the part on its arguments, from its source.
+
+    Importing the modules instead would make `asl --help` wait for PyTorch and MediaPipe.
+    """
+    module, _, name = target.partition(":")
+    source = Path(__file__).with_name(f"{module.rpartition('.')[2]}.py").read_text(encoding="utf-8")
+    functions = (node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef) and node.name == name)
+    return (ast.get_docstring(next(functions)) or "").partition("\n\nArgs:")[0]
+
+
+for _target in _COMMANDS:
+    app.command(_target, help=_description(_target))
 
 
 def main() -> None:

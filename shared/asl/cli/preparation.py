@@ -12,6 +12,8 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from asl.cli import console
+from asl.cli.flags import DEFAULT_PREPARATION, JsonFlag, PreparationFlags
+from asl.cli.folders import ensure_writable
 from asl.contracts import PreparationOptions
 from asl.core import dataset as core_dataset
 from asl.core import landmarker
@@ -31,8 +33,8 @@ def prepare_dataset(
     groups: Path | None = None,
     resume: bool | None = None,
     threads: int | None = None,
-    json: bool = False,
-    options: Annotated[PreparationOptions, Parameter(name="*")] = PreparationOptions(),  # noqa: B008 # immutable
+    json: JsonFlag = False,
+    options: Annotated[PreparationFlags, Parameter(name="*")] = DEFAULT_PREPARATION,
 ) -> None:
     """Find the hand in every photograph of a folder and write features with labels (.npz).
 
@@ -77,7 +79,7 @@ def import_landmarks(
     *,
     output_file: Path,
     group_by: Literal["file", "original"] = "file",
-    json: bool = False,
+    json: JsonFlag = False,
 ) -> None:
     """Make a data set (.npz) of landmarks that MediaPipe found before.
 
@@ -107,12 +109,7 @@ def import_landmarks(
 def _check_output(path: Path) -> None:
     if path.suffix != ".npz":
         raise OptionsInvalid(f"expected an --output-file that ends in .npz, found {path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OptionsInvalid(f"cannot make the folder {path.parent}: {error.strerror}") from error
-    if not os.access(path.parent, os.W_OK):
-        raise OptionsInvalid(f"cannot write into the folder {path.parent}", hint="Choose another --output-file.")
+    ensure_writable(path.parent, "--output-file")
 
 
 def _search(

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from asl.cli import console
+from asl.cli.flags import JsonFlag
 from asl.contracts import ExtractionOptions, Recognition
 from asl.core import landmarker
 from asl.core.recognition import Recognizer, load_classifier
@@ -21,7 +22,7 @@ def recognize(
     *,
     model_path: Path | None = None,
     min_detection_confidence: Annotated[float | None, Parameter(validator=Number(gte=0, lte=1))] = None,
-    json: bool = False,
+    json: JsonFlag = False,
 ) -> None:
     """Read the letter that each photograph shows.
 

@@ -9,29 +9,27 @@ from rich.progress import Progress, TaskID
 
 from asl.cli import console
 from asl.cli import device as devices
-from asl.cli.cross_validation import cross_validate
+from asl.cli.flags import DEFAULT_TRAINING, JsonFlag, TrainingFlags
 from asl.cli.folders import ensure_writable
-from asl.cli.training_flags import DEFAULT_FLAGS, TrainingFlags, merge
+from asl.cli.training_options import merge
 from asl.contracts import Device
 from asl.core import dataset
 from asl.core.fitting import EpochMetrics
 from asl.core.training import TrainingResult, train
 from asl.core.training_data import prepare
 
-__all__ = ["cross_validate", "train_model"]
-
 
 def train_model(
     *,
     data_file: Annotated[list[Path], Parameter(negative=())],
     train_only_file: Annotated[list[Path] | None, Parameter(negative=())] = None,
-    options: Annotated[TrainingFlags, Parameter(name="*")] = DEFAULT_FLAGS,
+    options: Annotated[TrainingFlags, Parameter(name="*")] = DEFAULT_TRAINING,
     config: Path | None = None,
     device: Device | None = None,
     output_dir: Path = Path("models"),
     pretrained_path: Path | None = None,
     resume: Path | None = None,
-    json: bool = False,
+    json: JsonFlag = False,
 ) -> None:
     """Train a classifier on hands, and keep the one that reads validation best.
 

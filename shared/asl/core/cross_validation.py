@@ -13,6 +13,7 @@ from asl.contracts import TrainingOptions
 from asl.core.calibration import expected_calibration_error, fit_temperature
 from asl.core.dataset import Dataset, concatenate, relabel
 from asl.core.fitting import Fitting, compute_logits, reproducible
+from asl.core.hand import MOTION_LETTERS
 from asl.core.splits import Fold, leave_one_group_out
 from asl.errors import DatasetInvalid
 
@@ -26,6 +27,8 @@ class GroupScore:
     n_test: int
     accuracy: float
     """In [0, 1]."""
+    still_accuracy: float
+    """The same without J and Z, which are movements."""
     macro_f1: float
     """Mean over the letters that the group has, in [0, 1]."""
     calibration_error: float
@@ -49,6 +52,11 @@ class CrossValidation:
         return float(np.mean([score.accuracy for score in self.groups]))
 
     @property
+    def mean_still_accuracy(self) -> float:
+        """Mean over the groups, without J and Z."""
+        return float(np.mean([score.still_accuracy for score in self.groups]))
+
+    @property
     def mean_macro_f1(self) -> float:
         """Mean over the groups, each counting the same."""
         return float(np.mean([score.macro_f1 for score in self.groups]))
@@ -62,6 +70,7 @@ class CrossValidation:
         """Return the scores as plain values."""
         return {
             "mean_accuracy": self.mean_accuracy,
+            "mean_still_accuracy": self.mean_still_accuracy,
             "worst_accuracy": self.worst.accuracy,
             "worst_group": self.worst.group,
             "mean_macro_f1": self.mean_macro_f1,
@@ -80,7 +89,8 @@ class HeldOut:
     logits: Tensor
     """(n, classes) float32."""
     labels: Tensor
-    """(n,) int64."""
+    """(n,) int64, indices into `label_names`."""
+    label_names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -159,7 +169,8 @@ def run(trial: Trial, device: str, on_epoch: Callable[[], None] = lambda: None) 
             fitting.run_epoch(epoch)
             on_epoch()
         logits = compute_logits(fitting.model, trial.test.features)
-    return HeldOut(trial.fold.group, len(trial.fold.train_rows), logits, torch.from_numpy(trial.test.labels))
+    labels = torch.from_numpy(trial.test.labels)
+    return HeldOut(trial.fold.group, len(trial.fold.train_rows), logits, labels, trial.data.label_names)
 
 
 def summarise(answers: Sequence[HeldOut], n_seeds: int) -> CrossValidation:
@@ -188,11 +199,13 @@ def _temperature(answers: Sequence[HeldOut]) -> float:
 
 def _score(part: HeldOut, temperature: float) -> GroupScore:
     labels, answers = part.labels.numpy(), part.logits.argmax(dim=1).numpy()
+    is_still = ~np.isin(np.array(part.label_names)[labels], sorted(MOTION_LETTERS))
     return GroupScore(
         group=part.group,
         n_train=part.n_train,
         n_test=len(labels),
         accuracy=float((answers == labels).mean()),
+        still_accuracy=float((answers == labels)[is_still].mean()) if is_still.any() else 0.0,
         macro_f1=float(f1_score(labels, answers, labels=np.unique(labels), average="macro", zero_division=0)),
         calibration_error=expected_calibration_error(part.logits.softmax(dim=1).numpy(), labels),
         tempered_calibration_error=expected_calibration_error(

@@ -2,28 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any
 
-from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import ValidationError
 
+from asl.cli.flags import first_line
 from asl.contracts import TrainingOptions
 from asl.core.training import resumed_options
 from asl.errors import NotFound, OptionsInvalid
-
-
-class TrainingFlags(TrainingOptions):
-    """The options as flags; what does not fit is told in a line of ours instead of pydantic's page."""
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _tell_plainly(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        try:
-            return handler(value)
-        except ValidationError as error:
-            raise OptionsInvalid(_first_line(error, prefix="--"), hint="See `asl train-model --help`.") from error
-
-
-DEFAULT_FLAGS: Final = TrainingFlags()
 
 
 def merge(flags: TrainingOptions, config: Path | None, resume: Path | None = None) -> TrainingOptions:
@@ -44,7 +30,7 @@ def merge(flags: TrainingOptions, config: Path | None, resume: Path | None = Non
     try:
         return TrainingOptions.model_validate({**began_with, **(_read(config) if config else {}), **given})
     except ValidationError as error:
-        raise OptionsInvalid(f"{config}: {_first_line(error, prefix='')}", hint="Correct the file.") from error
+        raise OptionsInvalid(f"{config}: {first_line(error, prefix='')}", hint="Correct the file.") from error
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -57,15 +43,3 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise OptionsInvalid(f"{path}: expected a JSON object, found {type(values).__name__}")
     return values
-
-
-def _first_line(error: ValidationError, *, prefix: str) -> str:
-    first = error.errors(include_url=False)[0]
-    if not first["loc"]:  # of several options together
-        return first["msg"].removeprefix("Value error, ")
-    name = str(first["loc"][0])
-    if first["type"] == "extra_forbidden":
-        return f"expected names of training options, found {name}"
-    if prefix:
-        name = prefix + name.replace("_", "-")
-    return f"{name}: {first['msg'][0].lower()}{first['msg'][1:]}, found {first['input']!r:.60}"

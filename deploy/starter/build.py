@@ -1,0 +1,106 @@
+"""Train the starter model with the project's own commands, and write its card: `make starter`."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from asl.core import checkpoint as checkpoints
+
+_HERE: Final = Path(__file__).parent
+_ASSETS: Final = _HERE.parents[1] / "shared" / "asl" / "assets"
+_RECIPE: Final = _HERE / "recipe.json"
+_BUILD: Final = _HERE.parents[1] / "build" / "starter"
+_CHOSEN_ON: Final = frozenset({"clean", "collection", "frames", "normalised"})
+"""Sources on which settings were chosen."""
+_N_SEEDS: Final = 3
+_MAX_BYTES: Final = 1_000_000
+
+
+def main(data: Path) -> None:
+    """Build everything from the landmark files under a folder."""
+    sources, more = _BUILD / "sources.npz", _BUILD / "more.npz"
+    _asl("import-landmarks", *sorted(data.glob("landmarks/*.npz")), "--output-file", sources)
+    extra = sorted(data.glob("landmarks_train_only/*.npz"))
+    _asl("import-landmarks", *extra, "--group-by", "original", "--output-file", more)
+    still = ("--exclude-labels", "J", "Z")
+    reports = {
+        "plain": _cross_validate(sources, "--no-augment", *still),
+        "augmented": _cross_validate(sources, *still),
+        "+ more": _cross_validate(sources, "--train-only-file", more, *still),
+        "as the starter": _cross_validate(sources, "--train-only-file", more),
+    }
+    temperature = round(reports["as the starter"]["temperature"], 3)
+    options = ("--config", _RECIPE, "--val-split", 0, "--temperature", temperature, "--device", "cpu")
+    _asl("train-model", "--data-file", sources, more, *options, "--output-dir", _BUILD / "model")
+    _publish(_BUILD / "model" / "final_model.pt", reports)
+
+
+def _cross_validate(sources: Path, *options: object) -> dict[str, Any]:
+    caps = ("--test-rows-per-class", 40, "--seeds", _N_SEEDS, "--device", "cpu")
+    report: dict[str, Any] = _asl("cross-validate", "--data-file", sources, "--config", _RECIPE, *caps, *options)
+    return report
+
+
+def _asl(*words: object) -> Any:
+    command = [sys.executable, "-m", "asl.cli.main", *map(str, words), "--json"]
+    sys.stderr.write(f"asl {' '.join(command[3:])}\n")
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)
+
+
+def _publish(model: Path, reports: dict[str, dict[str, Any]]) -> None:
+    starter = _ASSETS / "starter.pt"
+    checkpoints.save(checkpoints.without_training_state(checkpoints.load(model)), starter)
+    size_bytes = starter.stat().st_size
+    if size_bytes > _MAX_BYTES:
+        raise SystemExit(f"expected a starter model of at most {_MAX_BYTES:,} bytes, found {size_bytes:,}")
+    trained = checkpoints.load_model(starter)
+    options = json.loads((model.parent / "config.json").read_text(encoding="utf-8"))
+    card = (_HERE / "card.md").read_text(encoding="utf-8")
+    text = card.format(
+        **options["options"],
+        size_bytes=size_bytes,
+        n_train=options["split"]["n_train"],
+        sha256=trained.sha256,
+        n_seeds=_N_SEEDS,
+        table=_table(reports),
+        calibration=_calibration(reports["as the starter"]),
+    )
+    (_ASSETS / "starter.md").write_text(text, encoding="utf-8")
+
+
+def _table(reports: dict[str, dict[str, Any]]) -> str:
+    names = [group["group"] for group in reports["as the starter"]["groups"]]
+    by_source = {name: {group["group"]: group for group in report["groups"]} for name, report in reports.items()}
+    rows = [
+        "| source | plain | augmented | + more | as the starter, A-Y | as the starter, A-Z |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in names:
+        cells = [by_source[column][name]["accuracy"] for column in ("plain", "augmented", "+ more")]
+        starter = by_source["as the starter"][name]
+        rows.append(
+            _row(name + ("" if name in _CHOSEN_ON else " *"), [*cells, starter["still_accuracy"], starter["accuracy"]])
+        )
+    means = [reports[column]["mean_accuracy"] for column in ("plain", "augmented", "+ more")]
+    starter = reports["as the starter"]
+    return "\n".join([*rows, _row("**mean**", [*means, starter["mean_still_accuracy"], starter["mean_accuracy"]])])
+
+
+def _calibration(report: dict[str, Any]) -> str:
+    groups = report["groups"]
+    rows = [[group["calibration_error"], group["tempered_calibration_error"]] for group in groups]
+    lines = ["| source | before | after |", "|---|---|---|"]
+    lines += [_row(group["group"], row) for group, row in zip(groups, rows, strict=True)]
+    means = [sum(column) / len(column) for column in zip(*rows, strict=True)]
+    return "\n".join([*lines, _row("**mean**", means)])
+
+
+def _row(name: str, values: list[float]) -> str:
+    return f"| {name} | " + " | ".join(f"{value:.3f}".removeprefix("0") for value in values) + " |"
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
