@@ -1,0 +1,78 @@
+"""The outermost layer of the gateway: each request's id, its line in the log, and the answer to what nobody foresaw."""
+
+import os
+import re
+import time
+from typing import Any, Final
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.gateway import errors
+
+REQUEST_ID_HEADER: Final = "X-Request-ID"
+_ACCEPTED_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
+_CLIENT_LEFT: Final = 499  # nginx's status for "client closed request"; only ever in the log
+_QUIET_PATHS: Final = frozenset({"/healthz", "/readyz"})
+"""Asked every few seconds by whatever watches the service; in the log only when they fail."""
+_MAX_LOGGED_PATH: Final = 200
+
+_log = structlog.get_logger()
+
+
+class RequestLog:
+    """ASGI middleware: accepts or makes an `X-Request-ID`, returns it, and logs one line a request.
+
+    Plain ASGI rather than Starlette's BaseHTTPMiddleware, which costs a task and a stream for each request.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        started, status = time.perf_counter(), _CLIENT_LEFT
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except ClientDisconnect:
+            status = _CLIENT_LEFT
+        except Exception:
+            _log.exception("unforeseen error", request_id=request_id)
+            if status != _CLIENT_LEFT:
+                raise  # an answer has begun: only closing the connection can tell the client
+            await errors.http_problem(500, scope)(scope, receive, send_with_id)
+        _write_line(scope, status, started, request_id)
+
+
+def _request_id(scope: Scope) -> str:
+    given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
+    return given if _ACCEPTED_ID.fullmatch(given) else os.urandom(16).hex()
+
+
+def _write_line(scope: Scope, status: int, started: float, request_id: str) -> None:
+    if status < 400 and scope["path"] in _QUIET_PATHS:
+        return
+    line: dict[str, Any] = {
+        "method": scope["method"],
+        # The raw path: percent-encoded ASCII, so that no decoded line break can forge a line.
+        "path": scope.get("raw_path", b"").decode("latin-1")[:_MAX_LOGGED_PATH],
+        "status": int(status),
+        "ms": round((time.perf_counter() - started) * 1000, 1),
+        "request_id": request_id,
+    }
+    _log.info("request", **line)

@@ -1,0 +1,124 @@
+"""The gateway as a process of its own, started on a free port as an operator would."""
+
+import contextlib
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+RECOGNITIONS = "/api/v1/asl/recognitions"
+_MODEL_SETTINGS = {"ASL_CLASSIFIER_PATH", "ASL_HAND_LANDMARKER_PATH"}
+_START_LIMIT_S = 60
+
+
+class Served:
+    """A running gateway."""
+
+    def __init__(self, command: list[str], port: int, folder: Path, settings: dict[str, str]) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self._log = folder / "server.log"
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("ASL_") or k in _MODEL_SETTINGS}
+        with self._log.open("w") as log:
+            self.process = subprocess.Popen(
+                command, cwd=folder, env=environment | settings, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+
+    def recognize(self, data: bytes, **kwargs: object) -> httpx.Response:
+        return httpx.post(
+            self.url + RECOGNITIONS, files={"file": ("a.jpg", data)}, timeout=30, trust_env=False, **kwargs
+        )
+
+    def talk(self, parts: Iterable[bytes], limit_s: float = 20) -> bytes:
+        """Send bytes as they are, and return all that comes back until the server closes the connection."""
+        answer = b""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=limit_s) as connection:
+            with contextlib.suppress(ConnectionError):
+                for part in parts:
+                    connection.sendall(part)
+            with contextlib.suppress(ConnectionError):
+                while piece := connection.recv(65536):
+                    answer += piece
+        return answer
+
+    def wait_until_answering(self) -> None:
+        deadline = time.monotonic() + _START_LIMIT_S
+        while time.monotonic() < deadline and self.process.poll() is None:
+            with contextlib.suppress(httpx.TransportError), self.client() as client:
+                client.get("/healthz")
+                return
+            time.sleep(0.05)
+        pytest.fail(f"the server did not start:\n{self.log}")
+
+    def wait_for_log(self, text: str, limit_s: float = 30) -> str:
+        deadline = time.monotonic() + limit_s
+        while text not in self.log:
+            if time.monotonic() > deadline:
+                pytest.fail(f"expected {text!r} in:\n{self.log}")
+            time.sleep(0.05)
+        return self.log
+
+    def end(self, number: int = signal.SIGTERM, limit_s: float = 15) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(limit_s)
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    def find() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return int(probe.getsockname()[1])
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def start_service(
+    tmp_path_factory: pytest.TempPathFactory,
+    free_port: Callable[[], int],
+    landmarker_path: Path,  # noqa: ARG001 - skips where there is none
+) -> Iterator[Callable[..., Served]]:
+    """Start gateways with settings of their own, in folders of their own; all are ended with the tests."""
+    started: list[Served] = []
+
+    def start(*, folder: Path | None = None, **settings: str) -> Served:
+        port = free_port()
+        command = [sys.executable, "-m", "uvicorn", "--factory", "services.gateway.app:create_app"]
+        command += ["--port", str(port), "--timeout-graceful-shutdown", "5"]
+        started.append(Served(command, port, folder or tmp_path_factory.mktemp("service"), settings))
+        started[-1].wait_until_answering()
+        return started[-1]
+
+    yield start
+    for served in started:
+        if served.process.poll() is None:
+            served.end()
+
+
+@pytest.fixture(scope="session")
+def service(start_service: Callable[..., Served]) -> Served:
+    return start_service(ASL_RECOGNITION_THREADS="2")
+
+
+@pytest.fixture(scope="session")
+def blank_jpeg() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (320, 240), "teal").save(file, "JPEG")
+    return file.getvalue()

@@ -1,0 +1,130 @@
+"""`asl serve` as its user meets it: what it prints, what it refuses, how it ends."""
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+ASL = [sys.executable, "-c", "from asl.cli.main import main; main()", "serve"]
+
+
+class Command:
+    """A running `asl serve`, and what it said so far."""
+
+    def __init__(self, folder: Path, *options: str, **settings: str) -> None:
+        self._log = folder / "serve.log"
+        with self._log.open("w") as log:
+            self.process = subprocess.Popen(
+                [*ASL, *options], cwd=folder, env=os.environ | settings, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    @property
+    def said(self) -> str:
+        return self._log.read_text()
+
+    def wait_for(self, text: str, limit_s: float = 60) -> str:
+        deadline = time.monotonic() + limit_s
+        while text not in self.said:
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                pytest.fail(f"expected {text!r} in:\n{self.said}")
+            time.sleep(0.05)
+        return self.said
+
+    def end(self, number: signal.Signals) -> None:
+        """Send a signal, and check that all ends well and soon."""
+        started = time.monotonic()
+        self.process.send_signal(number)
+        assert self.process.wait(20) == 128 + number
+        assert time.monotonic() - started < 8
+        assert "Application shutdown complete" in self.said
+        assert "Traceback" not in self.said
+
+
+@pytest.fixture
+def run(tmp_path: Path, landmarker_path: Path) -> Iterator[Callable[..., Command]]:  # noqa: ARG001 - skips without
+    started: list[Command] = []
+
+    def start(*options: str, **settings: str) -> Command:
+        started.append(Command(tmp_path, *options, **settings))
+        return started[-1]
+
+    yield start
+    for command in started:
+        if command.process.poll() is None:
+            command.process.terminate()
+            command.process.wait(20)
+
+
+def test_serves_tries_itself_and_ends_with_its_child(run: Callable[..., Command], free_port: Callable[[], int]) -> None:
+    port = free_port()
+    command = run("--port", str(port))
+    said = command.wait_for("Ctrl-C\n")
+    assert re.search(r"a rendered hand signing L was read as L \(\d\.\d\d\), \d+ ms", said)
+    assert f"http://127.0.0.1:{port}/docs" in said
+
+    line = next(line for line in said.splitlines() if "curl -F" in line)
+    words = shlex.split(line)[1:]
+    picture = Path(words[2].removeprefix("file=@"))
+    assert picture.read_bytes().startswith(b"\xff\xd8")
+    if shutil.which("curl"):
+        done = subprocess.run([words[0], "-s", *words[1:]], capture_output=True, text=True, timeout=30, check=True)
+        assert '"letter":"L"' in done.stdout
+
+    command.end(signal.SIGINT)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False)
+
+
+def test_without_its_model_it_serves_and_says_why(run: Callable[..., Command], free_port: Callable[[], int]) -> None:
+    command = run("--port", str(free_port()), ASL_CLASSIFIER_PATH="gone.pt")
+    said = command.wait_for("Ctrl-C\n")
+    assert "not ready: classifier" in said
+    assert "was read as" not in said
+    command.end(signal.SIGTERM)
+
+
+def test_a_port_in_use_is_told_before_anything_starts(free_port: Callable[[], int]) -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
+        done = subprocess.run([*ASL, "--port", str(port)], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert f"port {port}" in done.stderr
+    assert f"--port {port + 1}" in done.stderr
+    assert "starting" not in done.stderr
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.20", "::", "example.org"])  # noqa: S104 - refused
+def test_addresses_that_others_can_reach_are_refused(host: str) -> None:
+    done = subprocess.run([*ASL, "--host", host], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert host in done.stderr
+    assert "--open-to-network" in done.stderr
+
+
+def test_opened_to_the_network_and_without_the_demonstration(
+    run: Callable[..., Command], free_port: Callable[[], int]
+) -> None:
+    port = free_port()
+    command = run("--host", "0.0.0.0", "--open-to-network", "--port", str(port), "--no-demo")  # noqa: S104 - the point
+    said = command.wait_for("Ctrl-C\n")
+    assert f"http://127.0.0.1:{port}/docs" in said
+    assert "curl -F" in said
+    assert "rendered" not in said
+
+
+def test_a_wrong_setting_ends_it_with_one_line(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("ASL_MAX_NUM_HANDS=many\n")
+    done = subprocess.run(ASL, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "ASL_MAX_NUM_HANDS" in done.stderr
+    assert "Traceback" not in done.stderr
