@@ -92,12 +92,10 @@ def _recognizers(settings: Settings, classifier: Classifier, path: Path) -> list
         min_tracking_confidence=settings.min_tracking_confidence,
         max_num_hands=settings.max_num_hands,
     )
-    try:
-        return [Recognizer(classifier, path, options) for _ in range(settings.recognition_threads)]
-    except (RuntimeError, ValueError, OSError) as error:  # what MediaPipe raises for a file that is none of its models
-        raise LandmarkerUnavailable(
-            f"{path} is no hand landmarker model", hint="Correct or unset ASL_HAND_LANDMARKER_PATH."
-        ) from error
+    return [
+        Recognizer(classifier, path, options, max_image_bytes=settings.max_image_bytes)
+        for _ in range(settings.recognition_threads)
+    ]
 
 
 def _grey_picture() -> bytes:

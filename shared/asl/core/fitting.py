@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
+from torch.optim.adamw import adamw
 
 from asl.contracts import TrainingOptions
 from asl.core.augmentation import augment
@@ -91,13 +92,18 @@ class Fitting:
             group["lr"] = self.learning_rate(epoch)
         features, labels = self._drawn(np.random.default_rng([self._options.seed, epoch]))
         self.model.train()
+        parameters = list(self.model.parameters())
+        step: Callable[[], object] = self.optimizer.step
         losses, scores = [], []
         for start, stop in batches(len(labels), self._options.batch_size):
             logits = self.model(features[start:stop])
             loss = self._loss(logits, labels[start:stop])
             torch.autograd.backward(loss)
-            self.optimizer.step()
-            self.optimizer.zero_grad(set_to_none=True)
+            step()
+            if step == self.optimizer.step:  # which has made the state that further steps gather once
+                step = _gathered_step(self.optimizer)
+            for parameter in parameters:  # as `zero_grad` does, which costs as much as a small layer
+                parameter.grad = None
             losses.append(loss.detach())
             scores.append(logits.detach())
         is_right = torch.cat(scores).argmax(dim=1) == labels
@@ -167,6 +173,39 @@ def reproducible(options: TrainingOptions, device: str) -> Iterator[None]:
         ) from error
     finally:
         torch.set_num_threads(n_threads)
+
+
+def _gathered_step(optimizer: torch.optim.AdamW) -> Callable[[], None]:
+    """Return a step whose tensors are gathered once, for the rest of an epoch.
+
+    The optimizer's own gathers them anew and runs hooks, a tenth of a training step at batch size 32; the numbers are
+    the same.
+    """
+    group = optimizer.param_groups[0]
+    parameters = group["params"]
+    state = [optimizer.state[parameter] for parameter in parameters]
+    means, squares, counts = ([entry[name] for entry in state] for name in ("exp_avg", "exp_avg_sq", "step"))
+
+    def step() -> None:
+        adamw(
+            parameters,
+            [parameter.grad for parameter in parameters],
+            means,
+            squares,
+            [],
+            counts,
+            foreach=False,
+            fused=True,
+            amsgrad=False,
+            beta1=group["betas"][0],
+            beta2=group["betas"][1],
+            lr=group["lr"],
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            maximize=False,
+        )
+
+    return step
 
 
 def _make_loss(data: Dataset, options: TrainingOptions, device: str) -> Loss:

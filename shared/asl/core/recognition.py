@@ -50,14 +50,23 @@ class Recognizer:
     Use as a context manager, or call `close`.
     """
 
-    def __init__(self, classifier: Classifier, landmarker_path: Path, options: ExtractionOptions | None = None) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        landmarker_path: Path,
+        options: ExtractionOptions | None = None,
+        *,
+        max_image_bytes: int = images.MAX_IMAGE_BYTES,
+    ) -> None:
         """Load the landmarker.
 
         Args:
             classifier: What names the letter; may be shared between recognizers.
             landmarker_path: The landmarker's model file, see `asl.core.landmarker.ensure`.
             options: How hands are looked for.
+            max_image_bytes: Largest image file accepted.
         """
+        self._max_image_bytes = max_image_bytes
         self._classifier = classifier
         self._extractor = HandExtractor(landmarker_path, options)
 
@@ -70,7 +79,7 @@ class Recognizer:
         Raises:
             ImageEmpty, ImageTooLarge, ImageTypeUnsupported, ImageUnreadable: See `images.decode`.
         """
-        hands = self._extractor.extract(images.decode(data))
+        hands = self._extractor.extract(images.decode(data, max_bytes=self._max_image_bytes))
         if not hands:
             return self._no_letter(NoLetter.NO_HAND)
         return self._letter_of(hands[0])
