@@ -4,10 +4,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import pytest
 
 from asl.core import landmarker
+from asl.core.images import encode_jpeg
 from asl.core.synthetic.renderer import render_hand
 from asl.errors import LandmarkerUnavailable
 
@@ -37,7 +37,6 @@ def hand_jpeg() -> Callable[..., bytes]:
     """Render a hand as the bytes of a JPEG file."""
 
     def render(letter: str, seed: int = 1) -> bytes:
-        image = render_hand(letter, seed=seed).image
-        return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
+        return encode_jpeg(render_hand(letter, seed=seed).image)
 
     return render

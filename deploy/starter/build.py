@@ -15,6 +15,8 @@ _BUILD: Final = _HERE.parents[1] / "build" / "starter"
 _CHOSEN_ON: Final = frozenset({"clean", "collection", "frames", "normalised"})
 """Sources on which settings were chosen."""
 _N_SEEDS: Final = 3
+_N_TEST_ROWS: Final = 40
+"""Of each letter and source."""
 _MAX_BYTES: Final = 1_000_000
 
 
@@ -38,7 +40,7 @@ def main(data: Path) -> None:
 
 
 def _cross_validate(sources: Path, *options: object) -> dict[str, Any]:
-    caps = ("--test-rows-per-class", 40, "--seeds", _N_SEEDS, "--device", "cpu")
+    caps = ("--test-rows-per-class", _N_TEST_ROWS, "--seeds", _N_SEEDS, "--device", "cpu")
     report: dict[str, Any] = _asl("cross-validate", "--data-file", sources, "--config", _RECIPE, *caps, *options)
     return report
 
@@ -65,6 +67,7 @@ def _publish(model: Path, reports: dict[str, dict[str, Any]]) -> None:
         n_train=options["split"]["n_train"],
         sha256=trained.sha256,
         n_seeds=_N_SEEDS,
+        n_test_rows=_N_TEST_ROWS,
         table=_table(reports),
         calibration=_calibration(reports["as the starter"]),
     )

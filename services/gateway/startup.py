@@ -11,7 +11,6 @@ import structlog
 from PIL import Image
 from starlette.requests import Request
 
-from asl.contracts import ExtractionOptions
 from asl.core import images, landmarker
 from asl.core.recognition import Classifier, Recognizer, load_classifier
 from asl.errors import AslError, LandmarkerUnavailable, ModelNotLoaded
@@ -87,13 +86,8 @@ def _start_pool(settings: Settings, classifier: Classifier, path: Path) -> Recog
 
 
 def _recognizers(settings: Settings, classifier: Classifier, path: Path) -> list[Recognizer]:
-    options = ExtractionOptions(
-        min_detection_confidence=settings.min_detection_confidence,
-        min_tracking_confidence=settings.min_tracking_confidence,
-        max_num_hands=settings.max_num_hands,
-    )
     return [
-        Recognizer(classifier, path, options, max_image_bytes=settings.max_image_bytes)
+        Recognizer(classifier, path, settings.extraction, max_image_bytes=settings.max_image_bytes)
         for _ in range(settings.recognition_threads)
     ]
 

@@ -1,11 +1,12 @@
 """The one vocabulary: what the command line, the HTTP API and the core call requests, options and results."""
 
 from enum import StrEnum
-from typing import Final, Self
+from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 DEFAULT_HIDDEN_SIZES: Final = (256, 128, 64)
+MAX_SEED: Final = 2**63 - 1
 
 
 class _Contract(BaseModel):
@@ -48,31 +49,34 @@ class NoLetter(StrEnum):
     NO_HAND = "no_hand"
 
 
+MinDetectionConfidence = Annotated[
+    float, Field(ge=0, le=1, description="Minimum confidence for hand detection; try 0.3 to 0.7.")
+]
+MinTrackingConfidence = Annotated[
+    float, Field(ge=0, le=1, description="Minimum confidence for following a hand from frame to frame.")
+]
+MaxNumHands = Annotated[int, Field(ge=1, le=10, description="How many hands to look for in a picture.")]
+
+
 class ExtractionOptions(_Contract):
     """How hands are looked for in a picture."""
 
-    min_detection_confidence: float = Field(
-        0.5, ge=0, le=1, description="Minimum confidence for hand detection; try 0.3 to 0.7."
-    )
-    min_tracking_confidence: float = Field(
-        0.5, ge=0, le=1, description="Minimum confidence for following a hand from frame to frame."
-    )
-    max_num_hands: int = Field(1, ge=1, le=10, description="How many hands to look for.")
+    min_detection_confidence: MinDetectionConfidence = 0.5
+    min_tracking_confidence: MinTrackingConfidence = 0.5
+    max_num_hands: MaxNumHands = 1
 
 
 class PreparationOptions(_Contract):
     """How a folder of photographs becomes a data set."""
 
-    min_detection_confidence: float = Field(
-        0.5, ge=0, le=1, description="Minimum confidence for hand detection; try 0.3 to 0.7."
-    )
+    min_detection_confidence: MinDetectionConfidence = 0.5
     augment_images: int = Field(
         0,
         ge=0,
         le=50,
         description="Add this many altered copies of each photograph: slight rotation, brightness, contrast, mirror.",
     )
-    seed: int = Field(42, ge=0, description="Seed of the altered copies.")
+    seed: int = Field(42, ge=0, le=MAX_SEED, description="Seed of the altered copies.")
 
 
 class TrainingOptions(_Contract):
@@ -117,7 +121,7 @@ class TrainingOptions(_Contract):
     patience: int = Field(
         20, ge=0, description="Stop after this many epochs without better validation; 0 never stops early."
     )
-    seed: int = Field(42, ge=0, description="Random seed.")
+    seed: int = Field(42, ge=0, le=MAX_SEED, description="Random seed.")
 
     @model_validator(mode="after")
     def _sizes_are_positive(self) -> Self:

@@ -26,8 +26,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-import cv2
-
 from asl.core import images, landmarker
 from asl.core.extraction import HandExtractor
 from asl.core.synthetic.renderer import render_hand
@@ -65,7 +63,7 @@ def load_photographs(n: int) -> list[bytes]:
         return [path.read_bytes() for path in paths[:: max(1, len(paths) // n)][:n]]
     letters = "ABCDEFGHIKLMNOPQRSTUVWXY"
     rendered = (render_hand(letters[i % len(letters)], seed=i).image for i in range(n))
-    return [cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes() for image in rendered]
+    return [images.encode_jpeg(image) for image in rendered]
 
 
 def measure_floor(photographs: list[bytes], extractors: list[HandExtractor]) -> Sample:

@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import io
 import json
 import re
 import time
@@ -14,6 +15,7 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+from PIL import Image
 
 Render = Callable[..., bytes]
 RECOGNITIONS = "/api/v1/asl/recognitions"
@@ -41,6 +43,13 @@ def test_a_picture_without_a_hand_is_a_normal_answer(service: Any, blank_jpeg: b
     assert answer.status_code == 200
     body = answer.json()
     assert (body["letter"], body["reason"], body["confidence"], body["alternatives"]) == (None, "no_hand", 0, [])
+
+
+def test_a_picture_of_an_odd_shape_does_not_end_the_server(service: Any) -> None:
+    file = io.BytesIO()
+    Image.new("L", (17_000, 100), 90).save(file, "PNG")
+    answer = service.recognize(file.getvalue())
+    assert (answer.status_code, answer.json()["reason"]) == (200, "no_hand")
 
 
 def test_reads_real_photographs(service: Any, real_data: Path) -> None:

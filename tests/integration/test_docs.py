@@ -11,14 +11,9 @@ from asl.infra.settings import Settings
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+SHELL_LINES = [line for kind, block in BLOCKS if kind == "bash" for line in block.splitlines()]
 COMMANDS = sorted(
-    {
-        line
-        for kind, block in BLOCKS
-        if kind == "bash"
-        for line in block.splitlines()
-        if re.match(r"(ASL_\S+ )?asl ", line)
-    }
+    {line for line in SHELL_LINES if re.match(r"(ASL_\S+ )?asl ", line)}
     | {command for command in re.findall(r"`(asl [^`\n]+)`", README) if "..." not in command}
 )
 SNIPPETS = [block for kind, block in BLOCKS if kind == "python"]
@@ -27,18 +22,9 @@ SNIPPETS = [block for kind, block in BLOCKS if kind == "python"]
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_parses(line):
     words = [word for word in shlex.split(line) if not word.startswith("ASL_")][1:]
-    if words[-1] == "--help" or (len(words) == 1 and words[0] not in {"serve", "landmarker"}):
-        assert words[0] in app  # a mention of the command alone
-        return
-    options = "--" in line
-    if not options and words[0] not in {"recognize", "serve", "landmarker"}:
-        assert words[0] in app
-        return
-    if words[0] == "prepare-dataset" and "--input-dir" not in words:  # a mention of some of its options
-        words += ["--input-dir", "in", "--output-file", "out.npz"]
-    if words[0] == "export" and "--output-file" not in words:
-        words += ["--output-file", "out.onnx"]
-    app.parse_args(words, exit_on_error=False, print_error=False)
+    assert words[0] in app
+    if len(words) > 1 and words[-1] != "--help":  # what is left mentions a command by its name
+        app.parse_args(words, exit_on_error=False, print_error=False)
 
 
 def test_there_are_commands_to_test():

@@ -79,6 +79,16 @@ def test_altered_copies_stay_with_their_original(photographs, tmp_path):
         rows = dataset.take(dataset.original == name)
         assert len(set(rows.group)) == len(set(rows.sample_sha256)) == len(set(rows.labels)) == 1
     assert {"left", "right"} == set(dataset.handedness)
+    _check_sides(dataset)
+
+
+def _check_sides(dataset):
+    """Turned to a right hand, copies look like their original; with the wrong side they would look like its mirror."""
+    mirror = np.tile(np.float32([-1, 1, 1]), 21)
+    for name in np.unique(dataset.original):
+        first, *copies = dataset.features[dataset.original == name][:, :63]
+        for copy in copies:
+            assert np.linalg.norm(copy - first) < np.linalg.norm(copy * mirror - first), name
 
 
 def test_a_killed_run_goes_on_where_it_was(photographs, tmp_path):

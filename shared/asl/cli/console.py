@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,9 +41,9 @@ def print_json(value: Mapping[str, Any] | list[Any]) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def print_made(path: Path, next_command: str) -> None:
-    """Close a long command: what it made, by its absolute path, and what to type next."""
-    err.print(f"made {path.resolve()}   next: {next_command}", markup=False)
+def print_made(path: Path, *next_command: str | Path) -> None:
+    """Close a long command: what it made, by its absolute path, and what to type next, word by word."""
+    err.print(f"made {path.resolve()}   next: {shlex.join(map(str, next_command))}", markup=False)
 
 
 def progress() -> Progress:

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import cv2
-
 from asl.cli import console
 from asl.core.hand import LETTERS
+from asl.core.images import encode_jpeg
 from asl.core.synthetic.renderer import render_hand
 from asl.errors import Conflict, OptionsInvalid
 
@@ -38,10 +37,9 @@ def demo_data(*, output_dir: Path, signers: int = 4, per_letter: int = 6, seed: 
             )
             path = output_dir / f"signer{signer + 1}" / letter / f"{number + 1:03}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(cv2.imencode(".jpg", cv2.cvtColor(hand.image, cv2.COLOR_RGB2BGR))[1].tobytes())
-    console.print_made(
-        output_dir, f"asl prepare-dataset --input-dir {output_dir} --output-file {output_dir}/features.npz"
-    )
+            path.write_bytes(encode_jpeg(hand.image))
+    features = output_dir.with_name(f"{output_dir.name}.npz")
+    console.print_made(output_dir, "asl", "prepare-dataset", "--input-dir", output_dir, "--output-file", features)
 
 
 def _place(index: int, per_letter: int) -> tuple[int, str, int]:

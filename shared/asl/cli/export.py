@@ -17,25 +17,26 @@ from asl.errors import ModelInvalid, OptionsInvalid
 def export(
     *,
     model_path: Path,
-    output_file: Path,
+    output_file: Path | None = None,
     format_: Annotated[Literal["onnx"], Parameter(name="--format")] = "onnx",
     data_file: Path | None = None,
     json: JsonFlag = False,
 ) -> None:
     """Write a trained model as ONNX, if it gives the same probabilities.
 
-    Example: `asl export --model-path models/best_model.pt --format onnx --output-file models/best_model.onnx`
+    Example: `asl export --model-path models/best_model.pt --format onnx`
 
     The file reads "features" (n, 84) and gives "probabilities" (n, letters), calibrated; its metadata names the letters
     and the feature schema. Where it differs from the trained model by more than 0.0001, no file is written.
 
     Args:
         model_path: Trained model (.pt).
-        output_file: File to write (.onnx).
+        output_file: File to write (.onnx); beside the model where not given.
         format_: The file's format.
         data_file: Data set (.npz) whose rows both must agree on, beside random ones.
         json: Print the result as JSON.
     """
+    output_file = output_file or model_path.with_suffix(f".{format_}")
     if output_file.suffix != f".{format_}":
         raise OptionsInvalid(f"expected an --output-file that ends in .{format_}, found {output_file.name}")
     ensure_writable(output_file.parent, "--output-file")
@@ -63,4 +64,5 @@ def export(
             f" {model_path.name} by at most {parity.max_difference:.1e} in {parity.n_rows:,} rows",
             markup=False,
         )
-    console.print_made(output_file, f"python -c \"import onnxruntime; onnxruntime.InferenceSession('{output_file}')\"")
+    check = f"import onnxruntime; onnxruntime.InferenceSession({str(output_file)!r})"
+    console.print_made(output_file, "python", "-c", check)

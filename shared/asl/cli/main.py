@@ -18,6 +18,7 @@ app = App(
     """,
     default_parameter=Parameter(consume_multiple=True, negative_iterable=()),
     version_flags=["--version"],
+    suppress_keyboard_interrupt=False,  # told below
 )
 
 _COMMANDS = (
@@ -56,8 +57,11 @@ def main() -> None:
     except AslError as error:
         console.print_error(error)
         sys.exit(console.exit_code(error))
+    except OSError as error:  # a disk that is full, a folder that may not be written, ...
+        console.err.print(f"error: {error}", style="red", markup=False)
+        sys.exit(console.EXIT_FAILED)
     except KeyboardInterrupt:
-        console.err.print("interrupted")
+        console.err.print("interrupted; commands that take --resume go on where they were")
         sys.exit(console.EXIT_INTERRUPTED)
 
 

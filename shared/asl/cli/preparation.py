@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 from rich.table import Table
 
 from asl.cli import console
@@ -32,7 +33,7 @@ def prepare_dataset(
     output_file: Path,
     groups: Path | None = None,
     resume: bool | None = None,
-    threads: int | None = None,
+    threads: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     json: JsonFlag = False,
     options: Annotated[PreparationFlags, Parameter(name="*")] = DEFAULT_PREPARATION,
 ) -> None:
@@ -71,7 +72,7 @@ def prepare_dataset(
         console.out.print(_class_table(samples))
         console.err.print(f"{len(dataset):,} rows; {skipped:,} files left out, see {skipped_file}", markup=False)
         _say_groups(dataset)
-    console.print_made(output_file, f"asl train-model --data-file {output_file}")
+    console.print_made(output_file, "asl", "train-model", "--data-file", output_file)
 
 
 def import_landmarks(
@@ -103,12 +104,12 @@ def import_landmarks(
             letters = sorted(set(dataset.letters[dataset.group == name].tolist()))
             table.add_row(name, f"{counts[name]:,}", "".join(letters))
         console.out.print(table)
-    console.print_made(output_file, f"asl cross-validate --data-file {output_file} --by group")
+    console.print_made(output_file, "asl", "cross-validate", "--data-file", output_file, "--by", "group")
 
 
 def _check_output(path: Path) -> None:
-    if path.suffix != ".npz":
-        raise OptionsInvalid(f"expected an --output-file that ends in .npz, found {path.name}")
+    if path.suffix != ".npz" or path.is_dir():
+        raise OptionsInvalid(f"expected a file that ends in .npz as --output-file, found {path}")
     ensure_writable(path.parent, "--output-file")
 
 
@@ -130,7 +131,8 @@ def _search(
 
 def _write_skipped(path: Path, listing: Listing, samples: Sequence[Sample]) -> int:
     left_out = [sample for sample in samples if sample.outcome is not Outcome.FOUND]
-    with path.open("w", newline="", encoding="utf-8") as file:
+    # File names that are no UTF-8 are written as they are on the disk.
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file)
         writer.writerow(("path", "copy", "class", "group", "reason", "detail"))
         for sample in left_out:

@@ -61,12 +61,8 @@ def recognize(
 
 
 def _options(settings: Settings, min_detection_confidence: float | None) -> ExtractionOptions:
-    given = settings.min_detection_confidence if min_detection_confidence is None else min_detection_confidence
-    return ExtractionOptions(
-        min_detection_confidence=given,
-        min_tracking_confidence=settings.min_tracking_confidence,
-        max_num_hands=settings.max_num_hands,
-    )
+    given = {} if min_detection_confidence is None else {"min_detection_confidence": min_detection_confidence}
+    return settings.extraction.model_copy(update=given)
 
 
 def _answers(recognizer: Recognizer, images: list[Path]) -> Iterator[tuple[Path, Recognition | AslError]]:

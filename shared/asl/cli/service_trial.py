@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import platformdirs
 
 from asl.cli import console
+from asl.core.images import encode_jpeg
 from asl.core.synthetic.renderer import render_hand
 
 RECOGNITIONS: Final = "/api/v1/asl/recognitions"
@@ -69,8 +69,7 @@ def introduce(service: Service, *, demo: bool) -> None:
 
 
 def _render_sample() -> bytes:
-    image = render_hand(_SAMPLE_LETTER, seed=_SAMPLE_SEED).image
-    return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
+    return encode_jpeg(render_hand(_SAMPLE_LETTER, seed=_SAMPLE_SEED).image)
 
 
 def _save(picture: bytes) -> Path:

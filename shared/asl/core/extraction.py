@@ -21,6 +21,11 @@ fill the picture. Repeating the edge pixels outward found half of the missing ha
 (.81 -> .90); black, grey, white, mean-coloured and mirrored borders found fewer, or read worse."""
 
 
+MAX_SIDE: Final = 2048
+"""Pixels; larger pictures are scaled down. Both networks look at 224 pixels or fewer, while MediaPipe ends the whole
+process where a side, border included, reaches 32,767, and takes seconds and gigabytes long before."""
+
+
 @dataclass(frozen=True)
 class Hand:
     """One hand found in a picture."""
@@ -32,7 +37,7 @@ class Hand:
     """(21, 3) float32: metres, relative to the hand's centre."""
     handedness: Handedness
     score: float
-    """MediaPipe's confidence in the handedness, in [0, 1]."""
+    """MediaPipe's confidence in the side, in [0, 1]; it gives none in the hand itself."""
     border: float
     """The border with which the hand was found, as a share of the longer side; 0 at the first try."""
 
@@ -69,7 +74,7 @@ class HandExtractor:
             ) from error
 
     def extract(self, image: RgbImage) -> tuple[Hand, ...]:
-        """Find the hands in a picture, most certain first.
+        """Find the hands in a picture, the one whose side is surest first.
 
         Where none is found, it is tried again with `RETRY_BORDERS` around the picture.
 
@@ -79,8 +84,9 @@ class HandExtractor:
         Returns:
             At most `max_num_hands` hands; none where none is found.
         """
+        small = _scaled_down(image)
         for border in (0.0, *RETRY_BORDERS):
-            hands = self._detect(image, border)
+            hands = self._detect(small, border)
             if hands:
                 return tuple(sorted(hands, key=lambda hand: -hand.score))
         return ()
@@ -115,6 +121,16 @@ class HandExtractor:
                 found.hand_landmarks, found.hand_world_landmarks, found.handedness, strict=True
             )
         ]
+
+
+def _scaled_down(image: RgbImage) -> RgbImage:
+    """Return the picture with no side above `MAX_SIDE`; landmarks are fractions, so none has to be mapped back."""
+    height, width = image.shape[:2]
+    factor = MAX_SIDE / max(height, width)
+    if factor >= 1:
+        return image
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _with_margin(image: RgbImage, margin: int) -> RgbImage:

@@ -67,6 +67,15 @@ def decode(data: bytes, *, max_bytes: int = MAX_IMAGE_BYTES, max_pixels: int = M
         ) from error
 
 
+def encode_jpeg(image: RgbImage) -> bytes:
+    """Encode pixels as a JPEG file, at OpenCV's default quality of 95.
+
+    Args:
+        image: (height, width, 3) uint8 RGB.
+    """
+    return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
+
+
 def _check_pixels(image: Image.Image, max_pixels: int) -> None:
     if image.width * image.height > max_pixels:
         raise ImageTooLarge(

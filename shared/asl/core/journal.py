@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -43,13 +44,11 @@ class Journal:
             raise Conflict(
                 f"a stopped run left {path}", hint="Add --resume to go on where it was, or --no-resume to start anew."
             )
-        if path.exists() and resume:
-            self._read()
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("w", encoding="utf-8")
-        self._write(self._header)
-        for entry in self._done.values():
-            self._write(entry)
+        goes_on = path.exists() and resume and self._read()
+        self._file = path.open("a" if goes_on else "w", encoding="utf-8")
+        if not goes_on:
+            self._write(self._header)
 
     def samples_of(self, photograph: Photograph) -> tuple[Sample, ...] | None:
         """Return what is written of a photograph; None where it is not done, or its file has changed since."""
@@ -75,15 +74,24 @@ class Journal:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._file.close()
 
-    def _read(self) -> None:
-        lines = self._path.read_text(encoding="utf-8").split("\n")[:-1]  # what follows the last newline is cut off
-        if not lines:
-            return
-        if json.loads(lines[0]) != self._header:
+    def _read(self) -> bool:
+        """Take up what is written, cut off what a kill has left half written, and tell whether there was anything."""
+        content = self._path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        try:
+            header, *entries = [json.loads(line) for line in whole.splitlines()] or [None]
+            self._done = {entry["name"]: entry for entry in entries}
+        except (ValueError, KeyError, TypeError) as error:
+            raise Conflict(f"{self._path} is damaged ({error})", hint="Use --no-resume to start anew.") from error
+        if header is None:
+            return False
+        if header != self._header:
             raise Conflict(
                 f"{self._path} was begun with other options", hint="Use the same options, or --no-resume to start anew."
             )
-        self._done = {entry["name"]: entry for entry in map(json.loads, lines[1:])}
+        if len(whole) < len(content):
+            os.truncate(self._path, len(whole))
+        return True
 
     def _write(self, entry: dict[str, Any]) -> None:
         self._file.write(json.dumps(entry, separators=(",", ":")) + "\n")

@@ -68,8 +68,19 @@ def assemble(target: Path) -> None:
     Any number of processes may do this at once: each writes a file of its own and moves it into place.
 
     Raises:
-        LandmarkerUnavailable: The wheel cannot be downloaded, or its files are not the expected ones.
+        LandmarkerUnavailable: The wheel cannot be downloaded, its files are not the expected ones, or the folder cannot
+            be written.
     """
+    try:
+        _assemble(target)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise LandmarkerUnavailable(
+            f"could not put the hand landmarker model together at {target}: {error}",
+            hint="Make that folder writable, or name a copy of the file in ASL_HAND_LANDMARKER_PATH.",
+        ) from error
+
+
+def _assemble(target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="asl-landmarker-", dir=target.parent) as folder:
         wheel = _download_wheel(Path(folder))

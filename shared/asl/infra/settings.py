@@ -9,6 +9,7 @@ from dotenv import dotenv_values
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from asl.contracts import ExtractionOptions, MaxNumHands, MinDetectionConfidence, MinTrackingConfidence
 from asl.errors import OptionsInvalid
 
 _PREFIX: Final = "ASL_"
@@ -18,7 +19,9 @@ _ENV_FILE: Final = Path(".env")
 class Settings(BaseSettings):
     """Every setting of the platform; each is an environment variable `ASL_<NAME>` or a line of `.env`."""
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_file=_ENV_FILE, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_file=_ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     classifier_path: Path | None = Field(
         None, description="Trained model (.pt) that answers recognition calls; the starter model where unset."
@@ -26,11 +29,9 @@ class Settings(BaseSettings):
     hand_landmarker_path: Path | None = Field(
         None, description="The hand landmarker's model file; one in the user's cache folder where unset."
     )
-    min_detection_confidence: float = Field(0.5, ge=0, le=1, description="Minimum confidence for hand detection.")
-    min_tracking_confidence: float = Field(
-        0.5, ge=0, le=1, description="Minimum confidence for following a hand from frame to frame."
-    )
-    max_num_hands: int = Field(1, ge=1, le=10, description="How many hands to look for in a picture.")
+    min_detection_confidence: MinDetectionConfidence = 0.5
+    min_tracking_confidence: MinTrackingConfidence = 0.5
+    max_num_hands: MaxNumHands = 1
     recognition_threads: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,
@@ -39,6 +40,11 @@ class Settings(BaseSettings):
     )
     max_image_bytes: int = Field(20 * 1024 * 1024, ge=1024, description="Largest image file accepted, in bytes.")
     log_json: bool = Field(default=False, description="Write log lines as JSON instead of text.")
+
+    @property
+    def extraction(self) -> ExtractionOptions:
+        """How hands are looked for in a picture."""
+        return ExtractionOptions(**{name: getattr(self, name) for name in ExtractionOptions.model_fields})
 
 
 def load_settings() -> Settings:
