@@ -50,6 +50,7 @@ def folder(tmp_path_factory):
             label_names=("C", "B", "A", "J"),
             val_accuracy=0.5,
             train_row_hashes=torch.from_numpy(checkpoint.row_hashes(bob.sample_sha256)),
+            val_row_hashes=torch.from_numpy(checkpoint.row_hashes(ann.sample_sha256[:1])),
         ),
         folder / "always_c.pt",
     )
@@ -82,11 +83,15 @@ def test_figures_pictures_and_warnings_of_two_files(folder):
     assert report["without_motion"]["accuracy"] == pytest.approx(3 / 6)
     assert report["not_trained_on"]["accuracy"] == pytest.approx(2 / 4)
     assert report["n_rows_trained_on"] == 3
+    assert report["n_rows_validated_on"] == 1
+    assert report["unseen"]["accuracy"] == pytest.approx(2 / 3)
     assert report["all_rows"]["worst_group"]["group"] == "bob"
     assert "warning: 3 of 7 rows (43%) were in the training set" in done.stderr
     assert f"made {(folder / 'two').resolve()}" in done.stderr.splitlines()[-1]
     text = (folder / "two" / "results.txt").read_text()
     assert "0.4286" in text
+    assert "neither trained nor validated on" in text
+    assert "1 of 7 rows chose the model's epoch and temperature" in " ".join(text.split())
     assert "\n   C B A J\n C 3 . . .\n B 1 . . .\n A 2 . . .\n J 1 . . .\n" in text
     assert (folder / "two" / "confusion_matrix.png").read_bytes().startswith(b"\x89PNG")
 
@@ -100,7 +105,7 @@ def test_the_table_goes_to_stdout_and_into_the_default_folder(folder):
     assert "macro average" in done.stdout
     assert "0.5000" in done.stdout
     assert (results / "results.txt").read_text().startswith("model always_c.pt\ndata  ann.npz\n")
-    assert "warning" not in done.stderr
+    assert "warning: 1 of 4 rows chose the model's epoch and temperature" in done.stderr
     shutil.rmtree(results)
 
 

@@ -1,7 +1,6 @@
 import copy
 import json
 import math
-import random
 import signal
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from asl.core.cross_validation import HeldOut
 from asl.core.fitting import Fitting, batches, reproducible
 from asl.core.training import train
 from asl.core.training_data import prepare
-from asl.errors import Conflict, DatasetInvalid, OptionsInvalid, OutOfMemory
+from asl.errors import Conflict, DatasetInvalid, ModelInvalid, OptionsInvalid, OutOfMemory
 
 QUICK = {"hidden_sizes": (16, 8), "epochs": 23, "batch_size": 16, "patience": 0}
 GROUPS = ("ann", "bob", "cid")
@@ -108,15 +107,18 @@ def test_the_best_model_is_the_one_that_read_validation_best(hands, tmp_path):
     train_rows = np.isin(checkpoints.row_hashes(hands.sample_sha256), trained.train_row_hashes)
     assert train_rows.sum() == result.n_train
     assert not set(hands.group[train_rows]) & set(result.val_groups)
+    val_rows = np.isin(checkpoints.row_hashes(hands.sample_sha256), trained.val_row_hashes)
+    assert set(hands.group[val_rows]) == set(result.val_groups)
+    assert val_rows.sum() == result.n_val
 
 
 @pytest.mark.parametrize("model_type", ["v1", "v2"])
-@pytest.mark.parametrize("checkpoint", ["checkpoint_epoch_10.pt", "best_model.pt", "latest"])
-def test_a_killed_and_resumed_run_ends_bit_identical(hands, tmp_path, model_type, checkpoint):
+@pytest.mark.parametrize(
+    ("checkpoint", "last"), [("checkpoint_epoch_10.pt", 11), ("best_model.pt", 17), ("latest", 14), ("latest", 22)]
+)
+def test_a_killed_and_resumed_run_ends_bit_identical(hands, tmp_path, model_type, checkpoint, last):
     class Killed(BaseException):
         pass
-
-    last = random.randint(11, 22)  # noqa: S311 - any epoch must do; it is in the message
 
     def kill(metrics):
         if metrics.epoch == last:
@@ -132,7 +134,7 @@ def test_a_killed_and_resumed_run_ends_bit_identical(hands, tmp_path, model_type
     result = run(hands, broken, model_type=model_type, resume=broken / checkpoint)
     assert result.resumed_epoch == checkpoints.load(broken / checkpoint).epoch or checkpoint == "best_model.pt"
     for name in ("final_model.pt", "best_model.pt", "checkpoint_epoch_20.pt"):
-        assert same_model(whole / name, broken / name), f"{name}, killed after epoch {last}"
+        assert same_model(whole / name, broken / name), name
     assert losses(whole) == losses(broken)
 
 
@@ -157,9 +159,59 @@ def test_a_finished_run_resumed_only_writes_its_models_again(hands, tmp_path):
     assert same_model(tmp_path / "one" / "final_model.pt", tmp_path / "two" / "final_model.pt")
 
 
-def test_a_run_may_go_on_for_longer(hands, tmp_path):
+def test_a_run_may_go_on_for_longer_and_is_told_that_it_equals_no_unbroken_one(hands, tmp_path):
     run(hands, tmp_path)
-    assert run(hands, tmp_path, resume=tmp_path / "final_model.pt", epochs=30).epochs_done == 30
+    result = run(hands, tmp_path, resume=tmp_path / "final_model.pt", epochs=30)
+    assert result.epochs_done == 30
+    assert any("30 epochs instead of 23" in notice and "unbroken" in notice for notice in result.notices)
+    same = run(hands, tmp_path, resume=tmp_path / "final_model.pt", epochs=30, patience=9)
+    assert not any("unbroken" in notice for notice in same.notices)
+
+
+def test_a_new_training_removes_checkpoints_of_an_older_one(hands, tmp_path):
+    run(hands, tmp_path)
+    (tmp_path / "checkpoint_epoch_best.pt").touch()  # not a name of ours
+    run(hands, tmp_path, epochs=3, pretrained=tmp_path / "checkpoint_epoch_10.pt")
+    # What the training started from stays.
+    assert {path.name for path in tmp_path.glob("checkpoint_*")} == {
+        "checkpoint_epoch_10.pt",
+        "checkpoint_epoch_best.pt",
+    }
+
+
+def test_a_resumed_training_keeps_its_checkpoints(hands, tmp_path):
+    run(hands, tmp_path)
+    run(hands, tmp_path, resume=tmp_path / "final_model.pt")
+    assert {path.name for path in tmp_path.glob("checkpoint_*")} == {"checkpoint_epoch_10.pt", "checkpoint_epoch_20.pt"}
+
+
+def _damaged(payload, damage):
+    optimizer = payload["optimizer_state_dict"]
+    state, (group,) = optimizer["state"], optimizer["param_groups"]
+    wrong = {**state, 0: {**state[0], "exp_avg": torch.zeros(3)}}
+    return {
+        "rng": {"rng_states": {"cpu": 5}},
+        "short rng": {"rng_states": {"cpu": torch.zeros(3, dtype=torch.uint8)}},
+        "no states": {"rng_states": 5},
+        "optimizer": {"optimizer_state_dict": {"state": 5}},
+        "moments": {"optimizer_state_dict": {**optimizer, "state": wrong}},
+        "no moments": {"optimizer_state_dict": {**optimizer, "state": {}}},
+        "betas": {"optimizer_state_dict": {**optimizer, "param_groups": [{**group, "betas": 5}]}},
+        "best": {"best": {"epoch": 1}},
+        "best of others": {"best": {**payload, "label_mapping": {0: "W", 1: "X", 2: "Y", 3: "Z"}}},
+    }[damage]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["rng", "short rng", "no states", "optimizer", "moments", "no moments", "betas", "best", "best of others"],
+)
+def test_a_checkpoint_whose_training_state_does_not_fit_is_refused(hands, tmp_path, damage):
+    run(hands, tmp_path, epochs=2)
+    payload = torch.load(tmp_path / "final_model.pt", weights_only=True)
+    torch.save({**payload, **_damaged(payload, damage)}, tmp_path / "hand_made.pt")
+    with pytest.raises(ModelInvalid, match="expected"):
+        run(hands, tmp_path, epochs=4, resume=tmp_path / "hand_made.pt")
 
 
 @pytest.mark.parametrize(
@@ -268,6 +320,25 @@ def test_extra_rows_only_train_and_known_photographs_are_left_out(hands):
     assert not set(known.train.sample_sha256) & set(known.validation.sample_sha256)
 
 
+def test_extra_rows_of_a_validating_signer_or_original_never_train(hands):
+    options = TrainingOptions()
+    (validating,) = prepare(hands, options).split.val_groups
+    same_signer = make_dataset(groups=(validating, "zoe"), seed=9)
+    data = prepare(hands, options, same_signer)
+    assert validating not in data.train.groups
+    assert "zoe" in data.train.groups
+    assert "40 rows that were to train are left out: their signer or photograph validates" in data.notices
+
+
+def test_extra_copies_of_a_validating_original_never_train():
+    hands = make_dataset(rows_per_letter=20)
+    hands = replace(hands, original=np.arange(len(hands)).astype(str))
+    extra = replace(make_dataset(rows_per_letter=20, seed=9), original=hands.original)
+    data = prepare(hands, TrainingOptions(), extra)
+    assert not set(data.train.original) & set(data.validation.original)
+    assert any(f"{len(data.validation)} rows that were to train" in notice for notice in data.notices)
+
+
 def test_running_out_of_memory_says_what_to_lower(hands, tmp_path):
     def exhaust(_):
         raise torch.OutOfMemoryError("CUDA out of memory")
@@ -328,6 +399,26 @@ def test_a_groups_calibration_never_uses_its_own_answers():
     assert second.tempered_calibration_error > second.calibration_error + 0.1
 
 
+def test_a_group_of_movements_alone_has_no_figure_without_them(tmp_path, capsys):
+    still, moving = make_dataset(letters="AJ", groups=("ann", "bob")), make_dataset(letters="JZ", groups=("cid",))
+    path = tmp_path / "hands.npz"
+    dataset.save(dataset.concatenate([still, moving]), path)
+    words = ["cross-validate", "--data-file", path, "--epochs", 1, "--hidden-sizes", 8, "--seeds", 2]
+    assert command(*words, "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    figures = {group["group"]: group["still_accuracy"] for group in report["groups"]}
+    assert figures["cid"] is None
+    assert report["mean_still_accuracy"] == pytest.approx((figures["ann"] + figures["bob"]) / 2)
+    assert command(*words) == 0
+    assert next(line for line in capsys.readouterr().out.splitlines() if "cid" in line).count("-") == 1
+
+
+def test_movements_alone_have_no_mean_without_them():
+    right = torch.zeros(4, dtype=torch.int64)
+    part = HeldOut("a", 9, torch.tensor([[8.0, 0.0]]).repeat(4, 1), right, ("J", "Z"))
+    assert cross_validation.summarise([part, replace(part, group="b")], 1).mean_still_accuracy is None
+
+
 def test_without_validation_all_rows_train_in_all_epochs(hands, tmp_path):
     result = run(hands, tmp_path, val_split=0, temperature=1.7, patience=1)
     assert (result.n_train, result.n_val) == (len(hands), 0)
@@ -346,6 +437,15 @@ def test_a_cap_takes_as_many_rows_of_each_letter_and_group(hands):
     data = prepare(hands, TrainingOptions(val_split=0, train_rows_per_class=3))
     pairs = list(zip(data.train.letters.tolist(), data.train.group.tolist(), strict=True))
     assert {pairs.count(pair) for pair in pairs} == {3}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_cap_is_filled_beside_a_random_validation(hands, seed):
+    data = prepare(hands, TrainingOptions(split="random", seed=seed, train_rows_per_class=6, val_split=0.3))
+    pairs = list(zip(data.train.letters.tolist(), data.train.group.tolist(), strict=True))
+    own = prepare(hands, TrainingOptions(split="random", seed=seed, val_split=0.3)).train
+    there = list(zip(own.letters.tolist(), own.group.tolist(), strict=True))
+    assert {pair: pairs.count(pair) for pair in there} == {pair: min(6, there.count(pair)) for pair in there}
 
 
 # --- the commands
@@ -382,6 +482,18 @@ def test_a_resumed_command_needs_no_options_again(data_file, tmp_path, capsys):
     capsys.readouterr()
     assert command(*words, "--resume", checkpoint, "--seed", 8) == console.EXIT_CONFLICT
     assert "seed 8 instead of 7" in capsys.readouterr().err
+
+
+def test_a_resumed_command_writes_beside_its_checkpoint(data_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["train-model", "--data-file", data_file, "--hidden-sizes", 8, "--patience", 0, "--epochs"]
+    assert command(*words, 1) == 0
+    unrelated = (tmp_path / "models" / "best_model.pt").read_bytes()
+    assert command(*words, 11, "--output-dir", "a") == 0
+    (tmp_path / "a" / "final_model.pt").unlink()
+    assert command(*words, 11, "--resume", "a/checkpoint_epoch_10.pt") == 0
+    assert (tmp_path / "a" / "final_model.pt").exists()
+    assert (tmp_path / "models" / "best_model.pt").read_bytes() == unrelated
 
 
 @pytest.mark.parametrize(
@@ -438,6 +550,12 @@ def test_cross_validation_command(data_file, tmp_path, capsys):
     assert command(*words, "--test-rows-per-class", 4) == 0
     table = capsys.readouterr().out
     assert all(name in table for name in (*GROUPS, "mean", "worst"))
+
+
+def test_a_folder_as_the_report_is_refused_before_any_work(tmp_path, capsys):
+    words = ["cross-validate", "--data-file", "missing.npz", "--output-file", tmp_path]
+    assert command(*words) == console.EXIT_USAGE
+    assert f"expected a file, found the folder {tmp_path}" in capsys.readouterr().err
 
 
 def test_cross_validation_of_one_group_is_refused(tmp_path, capsys):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from asl.core.calibration import expected_calibration_error, fit_temperature
+from asl.core.calibration import expected_calibration_error, fit_temperature, reliability_bins
 
 
 def drawn(n_rows, seed=0):
@@ -40,6 +40,14 @@ def test_calibration_error_by_hand():
     labels = np.array([0, 1, 1, 1])
     # bin of 0.8: half right; bins of 0.7 and 0.6: right
     assert expected_calibration_error(probabilities, labels, 10) == pytest.approx((2 * 0.3 + 0.3 + 0.4) / 4)
+
+
+def test_a_confidence_on_an_edge_belongs_to_the_bin_below_it():
+    probabilities, labels = np.array([[0.75, 0.25], [0.5, 0.5], [0.51, 0.49]]), np.array([0, 1, 0])
+    bins = reliability_bins(probabilities, labels, 4)
+    assert [(entry.lower, entry.upper, entry.n_rows) for entry in bins] == [(0.25, 0.5, 1), (0.5, 0.75, 2)]
+    assert [entry.accuracy for entry in bins] == [0, 1]
+    assert bins[1].confidence == pytest.approx(0.63)
 
 
 def test_gaps_within_a_bin_cancel_and_between_bins_do_not():

@@ -23,7 +23,7 @@ class Echo(ASLClassifier):
         return features[:, : self.num_classes]
 
 
-def trained_on(names="ABC", hashes=(), temperature=1.0):
+def trained_on(names="ABC", hashes=(), temperature=1.0, val_hashes=(), val_accuracy=0.5):
     return TrainedModel(
         model=Echo(hidden_sizes=(2,), num_classes=len(names)),
         label_names=tuple(names),
@@ -31,9 +31,10 @@ def trained_on(names="ABC", hashes=(), temperature=1.0):
         temperature=temperature,
         train_row_hashes=np.sort(row_hashes(np.array(hashes, np.str_))),
         epoch=1,
-        val_accuracy=0.5,
+        val_accuracy=val_accuracy,
         sha256="0" * 64,
         name="echo",
+        val_row_hashes=np.sort(row_hashes(np.array(val_hashes, np.str_))),
     )
 
 
@@ -147,9 +148,11 @@ def test_only_motion_letters_leave_nothing_without_them():
 
 
 def test_rows_of_the_training_set_are_counted_and_left_out_once():
-    report = evaluate(trained_on(hashes=("0", "1", "another")), answering("ABAA", "ABAB"))
+    trained = trained_on(hashes=("0", "1", "another"), val_hashes=("yet another",))
+    report = evaluate(trained, answering("ABAA", "ABAB"))
 
     assert report.n_rows_trained_on == 2
+    assert report.n_rows_validated_on == 0
     assert report.all_rows.accuracy == pytest.approx(3 / 4)
     assert report.not_trained_on.n_rows == 2
     assert report.not_trained_on.accuracy == pytest.approx(1 / 2)
@@ -165,12 +168,50 @@ def test_rows_that_are_all_from_the_training_set():
     assert "learnt by heart" in report.notices[0]
 
 
-def test_no_rows_of_the_training_set_give_no_warning():
-    report = evaluate(trained_on(hashes=("another",)), answering("AB", "AB"))
+def test_rows_that_chose_the_epoch_are_not_called_unseen():
+    trained = trained_on(hashes=("0", "1"), val_hashes=("2", "another"))
+    report = evaluate(trained, answering("ABAAB", "ABABB", group=("ann", "ann", "bob", "bob", "cid")))
 
-    assert report.n_rows_trained_on == 0
-    assert report.not_trained_on == report.all_rows
-    assert not any("training set" in notice for notice in report.notices)
+    assert (report.n_rows_trained_on, report.n_rows_validated_on) == (2, 1)
+    assert report.not_trained_on.n_rows == 3
+    assert report.unseen.n_rows == 2
+    assert report.unseen.accuracy == pytest.approx(1 / 2)
+    assert "1 of 5 rows chose the model's epoch and temperature" in report.notices[0]
+    assert "on the other 2, by file hash unseen, it is 50.0%" in report.notices[0]
+    assert [entry.n_rows_validated_on for entry in report.all_rows.groups] == [0, 1, 0]
+    assert any("The model's epoch and temperature were chosen on rows of bob" in notice for notice in report.notices)
+
+
+def test_rows_that_only_chose_the_epoch_are_told_too():
+    report = evaluate(trained_on(hashes=("another",), val_hashes=("0", "1")), answering("AB", "AB"))
+
+    assert (report.n_rows_trained_on, report.n_rows_validated_on) == (0, 2)
+    assert report.unseen is None
+    assert report.notices[0].startswith("2 of 2 rows chose the model's epoch and temperature")
+    assert "no row is really unseen" in report.notices[0]
+
+
+def test_a_file_that_does_not_list_its_validation_leaves_open_what_is_unseen():
+    report = evaluate(trained_on(hashes=("0",)), answering("ABA", "ABB"))
+
+    assert (report.n_rows_trained_on, report.n_rows_validated_on, report.unseen) == (1, None, None)
+    assert any("does not list the rows that chose its epoch" in notice for notice in report.notices)
+
+
+def test_a_model_that_nothing_validated_needs_no_list():
+    report = evaluate(trained_on(hashes=("0",), val_accuracy=float("nan")), answering("ABA", "ABB"))
+
+    assert report.n_rows_validated_on == 0
+    assert report.unseen == report.not_trained_on
+
+
+def test_no_known_row_of_the_training_set_is_no_proof_of_none():
+    report = evaluate(trained_on(hashes=("another",), val_hashes=("yet another",)), answering("AB", "AB"))
+
+    assert (report.n_rows_trained_on, report.n_rows_validated_on) == (0, 0)
+    assert report.unseen == report.not_trained_on == report.all_rows
+    assert "recognised by file hash only" in report.notices[0]
+    assert "landmarks imported from elsewhere cannot be compared with photographs" in report.notices[0]
 
 
 def test_a_model_that_does_not_list_its_rows_is_not_called_clean():

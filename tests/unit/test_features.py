@@ -70,6 +70,15 @@ def test_numbers_that_are_not_finite_are_named_by_row(value):
         compute_features(hands, _RIGHT)
 
 
+@pytest.mark.parametrize("value", [1e25, 3e38, -3e38, 1e300])
+def test_a_hand_too_large_to_measure_is_named_by_row(value):
+    hands = np.random.default_rng(0).random((3, 21, 3))
+    hands[1, 7] = value
+    hands[1, 0] = -value
+    with pytest.raises(LandmarksInvalid, match="row 1"):
+        compute_features(hands, _RIGHT)
+
+
 def test_a_hand_without_size_is_named_by_row():
     hands = np.random.default_rng(0).random((3, 21, 3))
     hands[2] = 0.5

@@ -83,6 +83,18 @@ def test_rows_without_a_group_train():
     assert set(np.flatnonzero(dataset.group == "")) <= set(split.train_rows)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_row_without_a_group_that_shows_a_validating_photograph_never_trains(seed):
+    dataset = make_dataset(groups=("", "ann", "bob", "cid"))
+    hashes = dataset.sample_sha256.copy()
+    for row, group in enumerate(("ann", "bob", "cid")):
+        hashes[row] = hashes[np.flatnonzero(dataset.group == group)[5]]
+    split = split_rows(replace(dataset, sample_sha256=hashes), options(seed=seed))
+    assert not set(hashes[split.train_rows]) & set(hashes[split.val_rows])
+    assert len(split.train_rows) + len(split.val_rows) == len(dataset) - len(split.val_groups)
+    assert "rows without a group are left out" in split.notice
+
+
 @pytest.mark.parametrize(
     ("groups", "changes", "words"),
     [(("",), {}, "no groups"), (("ann",), {}, "all one"), (FIVE, {"split": "random"}, "as asked")],

@@ -18,6 +18,8 @@ from asl.contracts import Device
 from asl.core import cross_validation as validation
 from asl.core import dataset
 from asl.core.cross_validation import CrossValidation, HeldOut, Trial
+from asl.core.files import replacing
+from asl.errors import OptionsInvalid
 
 _AtLeastOne = Annotated[int, Parameter(validator=Number(gte=1))]
 _Files = Annotated[list[Path], Parameter(negative=())]
@@ -58,6 +60,8 @@ def cross_validate(
         json: Print the report as JSON.
     """
     del by  # groups are all that there is to leave out
+    if output_file:
+        _ensure_file(output_file)
     place, merged = devices.choose(device), merge(options, config)
     rows = dataset.concatenate([dataset.load(path) for path in data_file])
     trials = validation.plan(
@@ -68,8 +72,6 @@ def cross_validate(
         test_rows_per_class=test_rows_per_class,
         n_seeds=seeds,
     )
-    if output_file:
-        ensure_writable(output_file.parent, "--output-file")
     if merged.augment and not trials[0].options.augment:
         console.err.print("note:  some data has features only, no landmarks: trained without augmentation")
     report = validation.summarise(_run(trials, place), seeds)
@@ -82,9 +84,17 @@ def cross_validate(
             f"(--val-split 0) takes it with --temperature"
         )
     if output_file:
-        output_file.write_text(jsonlib.dumps(report.as_dict(), indent=2) + "\n", encoding="utf-8")
-        files = " ".join(map(str, data_file))
-        console.print_made(output_file, f"asl train-model --data-file {files}")
+        with replacing(output_file) as part:
+            part.write_text(jsonlib.dumps(report.as_dict(), indent=2) + "\n", encoding="utf-8")
+        console.print_made(output_file, "asl", "train-model", "--data-file", *data_file)
+
+
+def _ensure_file(path: Path) -> None:
+    if path.is_dir():
+        raise OptionsInvalid(
+            f"--output-file: expected a file, found the folder {path}", hint=f"Name a file, such as {path}/report.json."
+        )
+    ensure_writable(path.parent, "--output-file")
 
 
 def _run(trials: Sequence[Trial], place: str) -> list[HeldOut]:
@@ -108,12 +118,16 @@ def _table(report: CrossValidation) -> Table:
             f"{score.n_train:,}",
             f"{score.n_test:,}",
             f"{score.accuracy:.1%}",
-            f"{score.still_accuracy:.1%}",
+            _percentage(score.still_accuracy),
             f"{score.macro_f1:.3f}",
             f"{score.calibration_error:.3f}",
             f"{score.tempered_calibration_error:.3f}",
         )
     table.add_section()
-    means = (f"{report.mean_accuracy:.1%}", f"{report.mean_still_accuracy:.1%}", f"{report.mean_macro_f1:.3f}")
+    means = (f"{report.mean_accuracy:.1%}", _percentage(report.mean_still_accuracy), f"{report.mean_macro_f1:.3f}")
     table.add_row("mean", "", "", *means)
     return table
+
+
+def _percentage(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"

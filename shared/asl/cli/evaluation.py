@@ -18,6 +18,7 @@ from asl.cli.folders import ensure_writable
 from asl.contracts import Device
 from asl.core import dataset, evaluation
 from asl.core.checkpoint import load_model
+from asl.core.files import replacing
 from asl.core.plots import write_plots
 from asl.core.report import Report, Scores
 
@@ -59,18 +60,19 @@ def evaluate_model(
         trained, rows, batch_size=batch_size, device=place, allow_unknown_labels=allow_unknown_labels
     )
     entries = {"model_path": str(model_path), "data_files": [str(path) for path in data_file], **report.to_dict()}
-    (output_dir / "report.json").write_text(jsonlib.dumps(entries, indent=2) + "\n", encoding="utf-8")
+    with replacing(output_dir / "report.json") as path:
+        path.write_text(jsonlib.dumps(entries, indent=2) + "\n", encoding="utf-8")
     parts = [Text(f"model {model_path}\ndata  {', '.join(entries['data_files'])}"), *_parts(report)]
-    with (output_dir / "results.txt").open("w", encoding="utf-8") as file:
+    with replacing(output_dir / "results.txt") as path, path.open("w", encoding="utf-8") as file:
         Console(file=file, width=_TEXT_WIDTH, highlight=False).print(*parts, *_matrix(report), sep="\n")
     write_plots(report, output_dir)
     if json:
         console.print_json(entries)
     else:
         console.out.print(*parts, sep="\n")
-    if report.n_rows_trained_on:
+    if report.n_rows_trained_on or report.n_rows_validated_on:
         console.err.print(f"warning: {report.notices[0]}", style="yellow", markup=False)
-    console.print_made(output_dir, f"asl recognize IMAGE --model-path {model_path}")
+    console.print_made(output_dir, "asl", "recognize", "IMAGE", "--model-path", model_path)
 
 
 def _parts(report: Report) -> Iterator[RenderableType]:
@@ -90,6 +92,7 @@ def _summary(report: Report) -> Table:
         "all": report.all_rows,
         "without J and Z": report.without_motion,
         "not trained on": report.not_trained_on,
+        "neither trained nor validated on": report.unseen if report.n_rows_validated_on else None,
     }
     for name, scores in selections.items():
         if scores is not None and (scores is report.all_rows or scores.n_rows < report.all_rows.n_rows):
@@ -119,12 +122,11 @@ def _decimals(*values: float) -> Iterator[str]:
 
 
 def _groups(scores: Scores) -> Table:
-    table = _table("Groups (signers or sources)", "group", "accuracy", "rows", "trained on", "")
+    table = _table("Groups (signers or sources)", "group", "accuracy", "rows", "trained on", "validated on", "")
     for entry in scores.groups:
         worst = "worst" if entry == scores.worst_group else ""
-        table.add_row(
-            Text(entry.group), f"{entry.accuracy:.4f}", f"{entry.n_rows:,}", f"{entry.n_rows_trained_on:,}", worst
-        )
+        counts = (f"{count:,}" for count in (entry.n_rows, entry.n_rows_trained_on, entry.n_rows_validated_on))
+        table.add_row(Text(entry.group), f"{entry.accuracy:.4f}", *counts, worst)
     return table
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from cyclopts import Parameter
 from rich.progress import Progress, TaskID
@@ -18,6 +18,8 @@ from asl.core.fitting import EpochMetrics
 from asl.core.training import TrainingResult, train
 from asl.core.training_data import prepare
 
+_DEFAULT_FOLDER: Final = Path("models")
+
 
 def train_model(
     *,
@@ -26,7 +28,7 @@ def train_model(
     options: Annotated[TrainingFlags, Parameter(name="*")] = DEFAULT_TRAINING,
     config: Path | None = None,
     device: Device | None = None,
-    output_dir: Path = Path("models"),
+    output_dir: Path | None = None,
     pretrained_path: Path | None = None,
     resume: Path | None = None,
     json: JsonFlag = False,
@@ -44,7 +46,8 @@ def train_model(
         options: How to train.
         config: JSON file with training options by their names, such as {"hidden_sizes": [512, 256]}; flags win over it.
         device: Where the network computes, cuda or cpu; cuda where there is one if not given.
-        output_dir: Folder for the models.
+        output_dir: Folder for the models; models, or the folder of --resume, if not given. A new training removes older
+            checkpoint_epoch_N.pt there.
         pretrained_path: Model (.pt) to start from: layers whose names and shapes fit are taken over.
         resume: Checkpoint (.pt) to go on from, with the options that it began with.
         json: Print the result as JSON.
@@ -53,13 +56,14 @@ def train_model(
     rows = dataset.concatenate([dataset.load(path) for path in data_file])
     extra = dataset.concatenate([dataset.load(path) for path in train_only_file]) if train_only_file else None
     data = prepare(rows, merged, extra)
-    ensure_writable(output_dir, "--output-dir")
+    folder = output_dir or (resume.parent if resume else _DEFAULT_FOLDER)
+    ensure_writable(folder, "--output-dir")
     with console.progress() as progress:
         bar = _EpochBar(progress, data.options.epochs)
         result = train(
             data,
             device=place,
-            output_dir=output_dir,
+            output_dir=folder,
             pretrained=pretrained_path,
             resume=resume,
             on_notice=lambda notice: console.err.print(f"note:  {notice}", markup=False),
@@ -71,7 +75,8 @@ def train_model(
         )
     else:
         _print_result(result)
-    console.print_made(result.best_model, f"asl evaluate-model --model-path {result.best_model} --data-file TEST.npz")
+    evaluate = ("asl", "evaluate-model", "--model-path", result.best_model, "--data-file", "TEST.npz")
+    console.print_made(result.best_model, *evaluate)
 
 
 class _EpochBar:

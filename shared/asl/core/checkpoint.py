@@ -7,7 +7,6 @@ only `SEED_KEYS` are read too.
 
 import hashlib
 import math
-import os
 import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -23,6 +22,7 @@ from torch import Tensor
 
 from asl.core import weights
 from asl.core.features import N_FEATURES, SCHEMA
+from asl.core.files import replacing
 from asl.core.model import ASLClassifier, build_model, infer_hidden_sizes
 from asl.core.weights import MAX_FILE_BYTES, State
 from asl.errors import ModelInvalid, NotFound
@@ -61,6 +61,8 @@ class Checkpoint:
     temperature: float = 1.0
     train_row_hashes: Tensor = field(default_factory=_no_hashes)
     """(n,) int64, see `row_hashes`."""
+    val_row_hashes: Tensor = field(default_factory=_no_hashes)
+    """(n,) int64 of the rows that chose the epoch and fitted the temperature."""
     scheduler_state_dict: State = field(default_factory=dict)
     rng_states: State = field(default_factory=dict)
     """PyTorch's generators, uint8 tensors by name of the device."""
@@ -91,6 +93,9 @@ class TrainedModel:
     """Hash of the file."""
     name: str
     """The file's name without its ending."""
+    val_row_hashes: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    """(n,) `row_hashes` of the rows that chose its epoch and temperature, sorted; empty where there are none or that is
+    unknown."""
 
 
 def row_hashes(sample_sha256: NDArray[np.str_]) -> NDArray[np.int64]:
@@ -142,13 +147,8 @@ def without_training_state(checkpoint: Checkpoint) -> Checkpoint:
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
     """Write a file, atomically: a reader sees the old file or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with replacing(path) as part:
         part.write_bytes(weights.pack(to_payload(checkpoint)))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def load(path: Path) -> Checkpoint:
@@ -192,6 +192,7 @@ def load_model(path: Path, device: str = "cpu") -> TrainedModel:
         val_accuracy=checkpoint.val_accuracy,
         sha256=hashlib.sha256(data).hexdigest(),
         name=path.stem,
+        val_row_hashes=np.sort(checkpoint.val_row_hashes.numpy()),
     )
 
 
@@ -232,11 +233,18 @@ def _check_values(checkpoint: Checkpoint) -> None:
         raise ModelInvalid(f"expected {config.get('num_classes')!r:.40} labels in label_mapping, found {n_labels}")
     if checkpoint.feature_schema == SCHEMA and config.get("input_size") != N_FEATURES:
         raise ModelInvalid(f"expected input_size {N_FEATURES}, found {config.get('input_size')!r:.40}")
-    hashes = checkpoint.train_row_hashes
-    if not isinstance(hashes, Tensor) or hashes.dtype != torch.int64 or hashes.numel() > MAX_FILE_BYTES // 8:
-        raise ModelInvalid("expected int64 numbers in train_row_hashes, found something else", hint=_HINT)
+    for key in ("train_row_hashes", "val_row_hashes"):
+        hashes = getattr(checkpoint, key)
+        if not isinstance(hashes, Tensor) or hashes.dtype != torch.int64 or hashes.numel() > MAX_FILE_BYTES // 8:
+            raise ModelInvalid(f"expected int64 numbers in {key}, found something else", hint=_HINT)
+    for key in ("optimizer_state_dict", "scheduler_state_dict", "rng_states", "sampler", "training_options"):
+        _mapping(vars(checkpoint), key)
+    if checkpoint.best is not None:
+        _mapping(vars(checkpoint), "best")
     if not isinstance(checkpoint.epoch, int) or not isinstance(checkpoint.val_accuracy, float):
         raise ModelInvalid("expected an int as epoch and a float as val_accuracy, found others", hint=_HINT)
+    if not isinstance(checkpoint.val_loss, float):
+        raise ModelInvalid(f"expected a float as val_loss, found {type(checkpoint.val_loss).__name__}", hint=_HINT)
     if not isinstance(checkpoint.temperature, float) or not 0 < checkpoint.temperature < math.inf:
         raise ModelInvalid(f"expected a positive temperature, found {checkpoint.temperature!r:.40}", hint=_HINT)
 

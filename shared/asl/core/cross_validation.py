@@ -27,8 +27,8 @@ class GroupScore:
     n_test: int
     accuracy: float
     """In [0, 1]."""
-    still_accuracy: float
-    """The same without J and Z, which are movements."""
+    still_accuracy: float | None
+    """The same without J and Z, which are movements; None where the group has no other letters."""
     macro_f1: float
     """Mean over the letters that the group has, in [0, 1]."""
     calibration_error: float
@@ -52,9 +52,9 @@ class CrossValidation:
         return float(np.mean([score.accuracy for score in self.groups]))
 
     @property
-    def mean_still_accuracy(self) -> float:
-        """Mean over the groups, without J and Z."""
-        return float(np.mean([score.still_accuracy for score in self.groups]))
+    def mean_still_accuracy(self) -> float | None:
+        """Mean over the groups that have letters other than J and Z, without these; None where there are none."""
+        return _mean_of_known([score.still_accuracy for score in self.groups])
 
     @property
     def mean_macro_f1(self) -> float:
@@ -205,7 +205,7 @@ def _score(part: HeldOut, temperature: float) -> GroupScore:
         n_train=part.n_train,
         n_test=len(labels),
         accuracy=float((answers == labels).mean()),
-        still_accuracy=float((answers == labels)[is_still].mean()) if is_still.any() else 0.0,
+        still_accuracy=float((answers == labels)[is_still].mean()) if is_still.any() else None,
         macro_f1=float(f1_score(labels, answers, labels=np.unique(labels), average="macro", zero_division=0)),
         calibration_error=expected_calibration_error(part.logits.softmax(dim=1).numpy(), labels),
         tempered_calibration_error=expected_calibration_error(
@@ -217,6 +217,11 @@ def _score(part: HeldOut, temperature: float) -> GroupScore:
 def _mean(scores: Sequence[GroupScore]) -> GroupScore:
     """Average the numbers of one group's scores."""
     names = [field.name for field in fields(GroupScore) if field.name != "group"]
-    means: dict[str, Any] = {name: float(np.mean([getattr(score, name) for score in scores])) for name in names}
+    means: dict[str, Any] = {name: _mean_of_known([getattr(score, name) for score in scores]) for name in names}
     counts = {name: round(mean) for name, mean in means.items() if name.startswith("n_")}
     return GroupScore(group=scores[0].group, **{**means, **counts})
+
+
+def _mean_of_known(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None

@@ -8,9 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from asl.core.fitting import EpochMetrics
-
-# Okabe and Ito's palette (2008), told apart with any colour vision.
-_BLUE, _VERMILION, _GREY = "#0072B2", "#D55E00", "#7B8794"
+from asl.core.palette import BLUE, GREY, VERMILION
 
 
 def write_curves(metrics: Sequence[EpochMetrics], best_epoch: int, path: Path) -> None:
@@ -27,7 +25,7 @@ def write_curves(metrics: Sequence[EpochMetrics], best_epoch: int, path: Path) -
     for axes, name in ((accuracy, "accuracy"), (loss, "loss")):
         # One epoch alone would be an invisible line.
         marker = "o" if len(metrics) == 1 else ""
-        sides = (("train", _VERMILION), ("val", _BLUE)) if metrics[0].val_loss is not None else (("train", _VERMILION),)
+        sides = (("train", VERMILION), ("val", BLUE)) if metrics[0].val_loss is not None else (("train", VERMILION),)
         for side, colour in sides:
             values = [getattr(entry, f"{side}_{name}") for entry in metrics]
             axes.plot(
@@ -39,7 +37,7 @@ def write_curves(metrics: Sequence[EpochMetrics], best_epoch: int, path: Path) -
 
 
 def _dress(axes: Axes, name: str, best_epoch: int) -> None:
-    axes.axvline(best_epoch, color=_GREY, linestyle=":", label=f"best: epoch {best_epoch}")
+    axes.axvline(best_epoch, color=GREY, linestyle=":", label=f"best: epoch {best_epoch}")
     axes.set_xlabel("epoch")
     axes.set_title(name.capitalize(), loc="left")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -1,8 +1,6 @@
 """Labelled hands: the table that training and evaluation read, and its npz file."""
 
 import hashlib
-import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -12,10 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asl.core.features import N_FEATURES, SCHEMA, compute_features
-from asl.errors import DatasetInvalid, NotFound
+from asl.core.files import Form, Kind, check_arrays, read_npz, replacing
+from asl.core.hand import N_LANDMARKS
+from asl.errors import DatasetInvalid
 
 _REQUIRED: Final = ("features", "labels", "label_names")
-_LARGEST_FILE_BYTES: Final = 4 * 1024**3
+_FORMS: Final[Mapping[str, Form]] = {
+    "labels": Form(("n",), Kind.INTEGERS),
+    "label_names": Form(("m",), Kind.TEXT),
+    "features": Form(("n", "m"), Kind.NUMBERS),
+    "landmarks": Form(("n", N_LANDMARKS, 3), Kind.NUMBERS),
+    "world_landmarks": Form(("n", N_LANDMARKS, 3), Kind.NUMBERS),
+    "handedness": Form(("n",), Kind.TEXT),
+    "group": Form(("n",), Kind.TEXT_OR_INTEGERS),
+    "original": Form(("n",), Kind.TEXT_OR_INTEGERS),
+    "sample_sha256": Form(("n",), Kind.TEXT),
+    "image_size": Form(("n", 2), Kind.INTEGERS),
+    "feature_schema": Form((), Kind.TEXT),
+}
 
 
 @dataclass(frozen=True)
@@ -71,6 +83,11 @@ class Dataset:
         return replace(self, **chosen)
 
 
+def label_of(text: str) -> str:
+    """Return the label that a class is known by: single letters in upper case, other names as they are."""
+    return text.upper() if len(text) == 1 else text
+
+
 def from_landmarks(
     *,
     landmarks: NDArray[np.float32],
@@ -95,22 +112,29 @@ def from_landmarks(
         sample_sha256: (n,) hash of each photograph, or None to hash the landmarks.
         image_size: (n, 2) int32 width and height, or None.
         label_names: All labels in their order; None for those that occur, sorted.
+
+    Raises:
+        DatasetInvalid: There are no hands, or the arrays do not fit together.
+        LandmarksInvalid: A hand without size, or not finite.
     """
+    landmarks = _floats(landmarks)
     count = len(landmarks)
     names = tuple(label_names) if label_names is not None else tuple(str(name) for name in np.unique(letters))
     index = {name: position for position, name in enumerate(names)}
-    return Dataset(
+    dataset = Dataset(
         features=compute_features(landmarks, handedness == "left"),
         labels=np.array([index[letter] for letter in letters], np.int64),
         label_names=names,
-        landmarks=np.asarray(landmarks, np.float32),
-        world_landmarks=np.full_like(landmarks, np.nan) if world_landmarks is None else world_landmarks,
+        landmarks=landmarks,
+        world_landmarks=np.full_like(landmarks, np.nan) if world_landmarks is None else _floats(world_landmarks),
         handedness=handedness,
         group=_blank(count) if group is None else group,
         original=_blank(count) if original is None else original,
         sample_sha256=_hash_rows(landmarks) if sample_sha256 is None else sample_sha256,
         image_size=np.zeros((count, 2), np.int32) if image_size is None else image_size,
     )
+    check_arrays(_arrays(dataset), _FORMS, "landmarks")
+    return dataset
 
 
 def concatenate(parts: Sequence[Dataset]) -> Dataset:
@@ -157,18 +181,13 @@ def relabel(dataset: Dataset, label_names: Sequence[str]) -> NDArray[np.int64]:
 
 
 def save(dataset: Dataset, path: Path) -> None:
-    """Write an npz file, atomically: a reader sees the old file or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    arrays: dict[str, Any] = {
-        field.name: np.array(value) for field in fields(dataset) if (value := getattr(dataset, field.name)) is not None
-    }
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            np.savez_compressed(file, **arrays)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    """Write an npz file, atomically: a reader sees the old file or the whole new one.
+
+    Raises:
+        OptionsInvalid: The path is a folder, or stands below a file.
+    """
+    with replacing(path) as part, part.open("wb") as file:
+        np.savez_compressed(file, **_arrays(dataset))
 
 
 def load(path: Path) -> Dataset:
@@ -184,14 +203,15 @@ def load(path: Path) -> Dataset:
             f"{path}: expected arrays {', '.join(_REQUIRED)}, found no {', '.join(missing)}",
             hint="Make the file with `asl prepare-dataset`, or `asl import-landmarks` for landmarks with letters.",
         )
+    check_arrays(arrays, _FORMS, path)
     count = len(arrays["labels"])
-    features = np.asarray(arrays["features"], np.float32)
+    features = _floats(arrays["features"])
     dataset = Dataset(
         features=features,
         labels=np.asarray(arrays["labels"], np.int64),
         label_names=tuple(str(name) for name in arrays["label_names"]),
-        landmarks=arrays.get("landmarks"),
-        world_landmarks=arrays.get("world_landmarks"),
+        landmarks=_floats(arrays["landmarks"]) if "landmarks" in arrays else None,
+        world_landmarks=_floats(arrays["world_landmarks"]) if "world_landmarks" in arrays else None,
         handedness=_text(arrays.get("handedness"), count),
         group=_text(arrays.get("group"), count),
         original=_text(arrays.get("original"), count),
@@ -199,49 +219,34 @@ def load(path: Path) -> Dataset:
         image_size=np.asarray(arrays.get("image_size", np.zeros((count, 2))), np.int32),
         feature_schema=str(arrays.get("feature_schema", SCHEMA)),
     )
-    _check(dataset, path)
+    _check_values(dataset, path)
     return dataset
 
 
-def read_npz(path: Path) -> Mapping[str, NDArray[Any]]:
-    """Read the arrays of an npz file; pickled objects are refused, since unpickling runs code.
-
-    Raises:
-        NotFound: There is no such file.
-        DatasetInvalid: The file is no npz of plain arrays, or expands to more than 4 GiB.
-    """
-    if not path.is_file():
-        raise NotFound(f"no file at {path}", hint="Check the path; `asl prepare-dataset` makes such files.")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size_bytes = sum(member.file_size for member in archive.infolist())
-        if size_bytes > _LARGEST_FILE_BYTES:
-            raise DatasetInvalid(f"{path}: expected at most {_LARGEST_FILE_BYTES:,} bytes, found {size_bytes:,}")
-        with np.load(path, allow_pickle=False) as archive:
-            return dict(archive)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DatasetInvalid(
-            f"{path}: expected an npz file of plain arrays, found none ({error})",
-            hint="Make the file with `asl prepare-dataset`.",
-        ) from error
-
-
-def _check(dataset: Dataset, path: Path) -> None:
+def _check_values(dataset: Dataset, path: Path) -> None:
     count = len(dataset)
     if dataset.feature_schema == SCHEMA and dataset.features.shape != (count, N_FEATURES):
         raise DatasetInvalid(
             f"{path}: expected features of shape ({count}, {N_FEATURES}), found {dataset.features.shape}"
         )
-    for field in fields(dataset):
-        value = getattr(dataset, field.name)
-        if isinstance(value, np.ndarray) and len(value) != count:
-            raise DatasetInvalid(f"{path}: expected {count} rows in {field.name}, found {len(value)}")
-    if not count:
-        raise DatasetInvalid(f"{path}: expected rows, found an empty data set")
     if dataset.labels.min() < 0 or dataset.labels.max() >= len(dataset.label_names):
         raise DatasetInvalid(f"{path}: expected labels from 0 to {len(dataset.label_names) - 1}, found others")
     if not np.isfinite(dataset.features).all():
         raise DatasetInvalid(f"{path}: expected finite features, found NaN or infinity")
+
+
+def _arrays(dataset: Dataset) -> dict[str, Any]:
+    return {
+        field.name: np.asarray(value)
+        for field in fields(dataset)
+        if (value := getattr(dataset, field.name)) is not None
+    }
+
+
+def _floats(values: NDArray[Any]) -> NDArray[np.float32]:
+    # What float32 cannot hold becomes infinite, and is refused as such.
+    with np.errstate(over="ignore"):
+        return np.asarray(values, np.float32)
 
 
 def _joined(values: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:

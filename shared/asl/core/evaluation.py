@@ -1,7 +1,8 @@
 """How well a model reads labelled hands: each letter, each group, how honest its confidence is, and what is unknown."""
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Final, Self
 
 import numpy as np
@@ -9,16 +10,14 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from asl.core.calibration import expected_calibration_error
+from asl.core.calibration import expected_calibration_error, reliability_bins
 from asl.core.checkpoint import TrainedModel, row_hashes
 from asl.core.dataset import Dataset, relabel
 from asl.core.hand import MOTION_LETTERS
-from asl.core.report import Averages, Confusion, GroupScores, LetterScores, ReliabilityBin, Report, Scores
+from asl.core.report import Averages, Confusion, GroupScores, LetterScores, Report, Scores
 from asl.errors import DatasetInvalid, ModelInvalid, OptionsInvalid, OutOfMemory
 
 N_CONFUSIONS: Final = 10
-N_RELIABILITY_BINS: Final = 15
-"""As many as the calibration error has (Guo et al. 2017, "On Calibration of Modern Neural Networks")."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +26,20 @@ class _Answers:
     probabilities: NDArray[np.float32]
     group: NDArray[np.str_]
     is_trained_on: NDArray[np.bool_]
+    is_validated_on: NDArray[np.bool_]
 
     def take(self, rows: NDArray[np.bool_]) -> Self:
-        return type(self)(self.truth[rows], self.probabilities[rows], self.group[rows], self.is_trained_on[rows])
+        return replace(self, **{entry.name: getattr(self, entry.name)[rows] for entry in fields(self)})
+
+
+@dataclass(frozen=True)
+class _Overlap:
+    """What a model's file tells of rows that it has seen."""
+
+    n_rows: int
+    n_trained_on: int | None
+    n_validated_on: int | None
+    unseen: Scores | None
 
 
 def evaluate(
@@ -44,7 +54,7 @@ def evaluate(
 
     Args:
         trained: The model.
-        dataset: Labelled hands that the model was not trained on; where it was, the report says so.
+        dataset: Labelled hands that neither trained nor validated the model; where they did, the report says so.
         batch_size: Rows answered at once.
         device: Where the network computes, 'cpu' or 'cuda'; it is moved there.
         allow_unknown_labels: Count hands of letters that the model does not know as mistakes, as they are in use,
@@ -58,17 +68,20 @@ def evaluate(
         OutOfMemory: The device is too small for the batch size.
     """
     names = _label_names(trained, dataset, allow_unknown_labels=allow_unknown_labels)
+    hashes = row_hashes(dataset.sample_sha256)
+    is_trained_on = np.isin(hashes, trained.train_row_hashes)
     answers = _Answers(
         truth=relabel(dataset, names),
         probabilities=_probabilities(trained, dataset.features, batch_size, device),
         group=dataset.group,
-        is_trained_on=np.isin(row_hashes(dataset.sample_sha256), trained.train_row_hashes),
+        is_trained_on=is_trained_on,
+        is_validated_on=np.isin(hashes, trained.val_row_hashes) & ~is_trained_on,
     )
     is_still = ~np.isin(dataset.letters, sorted(MOTION_LETTERS))
     is_known = len(trained.train_row_hashes) > 0
     matrix = _confusion_matrix(answers, len(names))
     scores = _scores(answers, names)
-    not_trained_on = _scores_of_some(answers, ~answers.is_trained_on, names) if is_known else None
+    overlap = _overlap(trained, answers, names)
     return Report(
         model_name=trained.name,
         model_sha256=trained.sha256,
@@ -77,16 +90,18 @@ def evaluate(
         label_names=names,
         all_rows=scores,
         without_motion=_scores_of_some(answers, is_still, names),
-        n_rows_trained_on=int(answers.is_trained_on.sum()) if is_known else None,
-        not_trained_on=not_trained_on,
+        n_rows_trained_on=overlap.n_trained_on,
+        not_trained_on=_scores_of_some(answers, ~is_trained_on, names) if is_known else None,
         confusion_matrix=tuple(tuple(row) for row in matrix.tolist()),
         confusions=_confusions(matrix, names),
-        reliability=_reliability(answers),
+        reliability=reliability_bins(answers.probabilities, answers.truth),
         notices=(
-            *_training_notices(answers, not_trained_on, is_known=is_known),
+            *_overlap_notices(overlap),
             *_group_notices(answers, scores, is_known=is_known),
             *_label_notices(scores, trained.label_names),
         ),
+        n_rows_validated_on=overlap.n_validated_on,
+        unseen=overlap.unseen,
     )
 
 
@@ -139,7 +154,7 @@ def _scores(answers: _Answers, names: tuple[str, ...]) -> Scores:
         n_rows=len(answers.truth),
         accuracy=float(is_right.mean()),
         top3_accuracy=float((top3 == answers.truth[:, None]).any(axis=1).mean()),
-        calibration_error=float(expected_calibration_error(answers.probabilities, answers.truth, N_RELIABILITY_BINS)),
+        calibration_error=float(expected_calibration_error(answers.probabilities, answers.truth)),
         macro=Averages(float(precision.mean()), float(recall.mean()), float(f1.mean())),
         weighted=Averages(*(float(np.average(values, weights=support)) for values in (precision, recall, f1))),
         letters=tuple(
@@ -158,7 +173,13 @@ def _scores_of_some(answers: _Answers, rows: NDArray[np.bool_], names: tuple[str
 def _group_scores(answers: _Answers, is_right: NDArray[np.bool_]) -> tuple[GroupScores, ...]:
     rows_of = {str(name): answers.group == name for name in np.unique(answers.group) if name}
     return tuple(
-        GroupScores(name, int(rows.sum()), float(is_right[rows].mean()), int(answers.is_trained_on[rows].sum()))
+        GroupScores(
+            name,
+            int(rows.sum()),
+            float(is_right[rows].mean()),
+            n_rows_trained_on=int(answers.is_trained_on[rows].sum()),
+            n_rows_validated_on=int(answers.is_validated_on[rows].sum()),
+        )
         for name, rows in rows_of.items()
     )
 
@@ -180,33 +201,51 @@ def _confusions(matrix: NDArray[np.int64], names: tuple[str, ...]) -> tuple[Conf
     )
 
 
-def _reliability(answers: _Answers) -> tuple[ReliabilityBin, ...]:
-    confidence = answers.probabilities.max(axis=1)
-    is_right = answers.probabilities.argmax(axis=1) == answers.truth
-    bin_of = np.ceil(confidence * N_RELIABILITY_BINS).astype(int).clip(1, N_RELIABILITY_BINS) - 1
-    return tuple(
-        ReliabilityBin(
-            lower=float(index / N_RELIABILITY_BINS),
-            upper=float((index + 1) / N_RELIABILITY_BINS),
-            n_rows=int((bin_of == index).sum()),
-            confidence=float(confidence[bin_of == index].mean()),
-            accuracy=float(is_right[bin_of == index].mean()),
-        )
-        for index in np.unique(bin_of)
-    )
+def _overlap(trained: TrainedModel, answers: _Answers, names: tuple[str, ...]) -> _Overlap:
+    n_rows = len(answers.truth)
+    if not len(trained.train_row_hashes):
+        return _Overlap(n_rows, None, None, None)
+    n_trained_on = int(answers.is_trained_on.sum())
+    # A model that nothing validated has no accuracy of it; files of older versions have one, but no list.
+    if not len(trained.val_row_hashes) and not math.isnan(trained.val_accuracy):
+        return _Overlap(n_rows, n_trained_on, None, None)
+    unseen = _scores_of_some(answers, ~answers.is_trained_on & ~answers.is_validated_on, names)
+    return _Overlap(n_rows, n_trained_on, int(answers.is_validated_on.sum()), unseen)
 
 
-def _training_notices(answers: _Answers, not_trained_on: Scores | None, *, is_known: bool) -> Iterator[str]:
-    n_rows, n_seen = len(answers.truth), int(answers.is_trained_on.sum())
-    if not is_known:
+def _overlap_notices(overlap: _Overlap) -> Iterator[str]:
+    n_rows, n_trained_on, n_validated_on = overlap.n_rows, overlap.n_trained_on, overlap.n_validated_on
+    if n_trained_on is None:
         yield "The model's file does not list what it was trained on: whether these rows were among it is unknown."
-    elif not_trained_on is None:
+        return
+    if n_trained_on == n_rows:
         yield f"All {n_rows:,} rows were in the training set: the accuracy tells how well they were learnt by heart."
-    elif n_seen:
+        return
+    seen = []
+    if n_trained_on:
+        seen.append(f"{n_trained_on:,} of {n_rows:,} rows ({n_trained_on / n_rows:.0%}) were in the training set")
+    if n_validated_on:
+        seen.append(f"{n_validated_on:,} of {n_rows:,} rows chose the model's epoch and temperature")
+    if seen:
+        yield f"{' and '.join(seen)}, and flatter the accuracy; {_rest(overlap)}."
+    else:
         yield (
-            f"{n_seen:,} of {n_rows:,} rows ({n_seen / n_rows:.0%}) were in the training set and flatter the accuracy;"
-            f" on the other {not_trained_on.n_rows:,} it is {not_trained_on.accuracy:.1%}."
+            "No row is known to have been in the training set, but overlap is recognised by file hash only: landmarks"
+            " imported from elsewhere cannot be compared with photographs."
         )
+    if n_validated_on is None:
+        yield (
+            "The model's file does not list the rows that chose its epoch and temperature: whether these rows were"
+            " among them is unknown."
+        )
+
+
+def _rest(overlap: _Overlap) -> str:
+    if overlap.n_validated_on is None:
+        return "how many of the others are really unseen is unknown"
+    if overlap.unseen is None:
+        return "no row is really unseen"
+    return f"on the other {overlap.unseen.n_rows:,}, by file hash unseen, it is {overlap.unseen.accuracy:.1%}"
 
 
 def _group_notices(answers: _Answers, scores: Scores, *, is_known: bool) -> Iterator[str]:
@@ -217,6 +256,9 @@ def _group_notices(answers: _Answers, scores: Scores, *, is_known: bool) -> Iter
         yield f"{n_without:,} rows belong to no group; they count in all other figures."
     if seen := [entry.group for entry in scores.groups if entry.n_rows_trained_on]:
         yield f"The model was trained on rows of {', '.join(seen)}: the accuracy there is not one on new signers."
+    if chosen_on := [entry.group for entry in scores.groups if entry.n_rows_validated_on]:
+        names = ", ".join(chosen_on)
+        yield f"The model's epoch and temperature were chosen on rows of {names}: the accuracy there is flattered."
     if is_known and len(seen) < len(scores.groups):
         yield (
             "Of groups without a row in the training set it is still unknown whether the same people were in it under"

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 
 from asl.core.checkpoint import TrainedModel
 from asl.core.features import N_FEATURES, compute_features
+from asl.core.files import replacing
 from asl.core.hand import N_LANDMARKS
 from asl.errors import ModelInvalid, Unavailable
 
@@ -84,6 +84,7 @@ def write_onnx(data: bytes, trained: TrainedModel, path: Path, features: NDArray
 
     Raises:
         ModelInvalid: They differ by more than `MAX_DIFFERENCE`; no file is written.
+        OptionsInvalid: The path is a folder, or stands below a file.
         Unavailable: The extra `export` is not installed.
     """
     parity = compare(data, trained, features)
@@ -94,13 +95,8 @@ def write_onnx(data: bytes, trained: TrainedModel, path: Path, features: NDArray
             f" {parity.max_difference:.2g} in {parity.n_rows:,} rows; nothing was written",
             hint="Use the versions of torch, onnx and onnxruntime that constraints.txt names.",
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with replacing(path) as part:
         part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
     return parity
 
 

@@ -32,11 +32,18 @@ def compute_features(landmarks: ArrayLike, is_left: ArrayLike) -> FloatArray:
         (n, 84) float32: x, y, z of landmarks 0 to 20, then the distances in the order of `hand.CONNECTIONS`.
 
     Raises:
-        LandmarksInvalid: A wrong shape, a number that is not finite, or a hand without size.
+        LandmarksInvalid: A wrong shape, a number that is not finite, or a hand without size or of one beyond float32.
     """
     points, left = _checked(landmarks, is_left)
-    centred = points - points[:, WRIST : WRIST + 1]
-    size = np.linalg.norm(centred, axis=2).max(axis=1)
+    with np.errstate(over="ignore", under="ignore"):
+        centred = points - points[:, WRIST : WRIST + 1]
+        size = np.linalg.norm(centred, axis=2).max(axis=1)
+    measured = np.isfinite(size)
+    if not measured.all():
+        raise LandmarksInvalid(
+            f"expected hands of a finite size, found one too large to measure in row {int(np.argmin(measured))}",
+            hint="Leave that row out; x and y are in [0, 1] of the picture.",
+        )
     if not size.all():
         raise LandmarksInvalid(
             f"expected hands with a size, found all 21 landmarks in one place in row {int(np.argmin(size))}",
@@ -48,7 +55,8 @@ def compute_features(landmarks: ArrayLike, is_left: ArrayLike) -> FloatArray:
 
 
 def _checked(landmarks: ArrayLike, is_left: ArrayLike) -> tuple[FloatArray, NDArray[np.bool_]]:
-    points, left = np.asarray(landmarks, np.float32), np.asarray(is_left, np.bool_)
+    with np.errstate(over="ignore"):
+        points, left = np.asarray(landmarks, np.float32), np.asarray(is_left, np.bool_)
     if points.ndim != 3 or points.shape[1:] != (N_LANDMARKS, 3):
         raise LandmarksInvalid(f"expected landmarks of shape (n, {N_LANDMARKS}, 3), found {points.shape}")
     if left.shape != (len(points),):

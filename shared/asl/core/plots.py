@@ -13,19 +13,12 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from asl.core.hand import MOTION_LETTERS
+from asl.core.palette import BLUE, GREY, INK, LIGHT, SKY, VERMILION
 from asl.core.report import Report
-
-# Okabe and Ito's palette (2008), told apart with any colour vision.
-_BLUE: Final = "#0072B2"
-_SKY: Final = "#56B4E9"
-_VERMILION: Final = "#D55E00"
-_INK: Final = "#1F2933"
-_GREY: Final = "#7B8794"
-_LIGHT: Final = "#E4E7EB"
 
 _DPI: Final = 150
 _DASHES: Final = (0, (4, 3))
-_SMALL: Final[dict[str, Any]] = {"fontsize": 8.5, "color": _INK}
+_SMALL: Final[dict[str, Any]] = {"fontsize": 8.5, "color": INK}
 _PERCENT: Final = PercentFormatter(1, decimals=0)
 _MAX_ANNOTATED: Final = 40
 """Letters up to which a number fits into each cell of the confusion matrix."""
@@ -58,7 +51,7 @@ def draw_confusion_matrix(report: Report) -> Figure:
     shares = np.divide(counts, totals, out=np.full(counts.shape, np.nan), where=totals > 0)
     side = max(6.0, 0.40 * len(names) + 2)
     figure, axes = _figure(report, "Confusion matrix", side, side)
-    image = axes.imshow(shares, cmap=colormaps["Blues"].with_extremes(bad=_LIGHT), vmin=0, vmax=1)
+    image = axes.imshow(shares, cmap=colormaps["Blues"].with_extremes(bad=LIGHT), vmin=0, vmax=1)
     axes.set(xlabel="answer", ylabel="true letter")
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks(range(len(names)), names)
@@ -71,8 +64,8 @@ def draw_confusion_matrix(report: Report) -> Figure:
     if len(names) <= _MAX_ANNOTATED:
         _annotate_cells(axes, shares)
     bar = figure.colorbar(image, ax=axes, shrink=0.6, pad=0.02, format=_PERCENT)
-    bar.set_label("share of the true letter's rows", color=_INK)
-    bar.ax.tick_params(colors=_INK, length=0)
+    bar.set_label("share of the true letter's rows", color=INK)
+    bar.ax.tick_params(colors=INK, length=0)
     bar.outline.set_visible(False)
     return figure
 
@@ -82,18 +75,18 @@ def draw_f1_scores(report: Report) -> Figure:
     letters = report.all_rows.letters
     mean = report.all_rows.macro.f1
     figure, axes = _figure(report, "F1 score of each letter", max(7.0, 0.36 * len(letters) + 2), 4.6)
-    colours = [_SKY if entry.letter in MOTION_LETTERS else _BLUE for entry in letters]
+    colours = [SKY if entry.letter in MOTION_LETTERS else BLUE for entry in letters]
     bars = axes.bar(
         [_literal(entry.letter) for entry in letters], [entry.f1 for entry in letters], color=colours, width=0.78
     )
     axes.bar_label(bars, [f"{entry.f1:.2f}".lstrip("0") for entry in letters], padding=2, **_SMALL)
-    axes.axhline(mean, color=_INK, linewidth=1, linestyle=_DASHES)
+    axes.axhline(mean, color=INK, linewidth=1, linestyle=_DASHES)
     axes.text(1.005, mean, f"macro\n{mean:.3f}", transform=axes.get_yaxis_transform(), va="center", **_SMALL)
     _turn_long(axes, [entry.letter for entry in letters])
     axes.set(ylim=(0, 1.08), ylabel="F1", xlim=(-0.7, len(letters) - 0.3))
     axes.set_yticks(np.linspace(0, 1, 6))
-    axes.grid(axis="y", color=_LIGHT)
-    if set(colours) > {_BLUE}:
+    axes.grid(axis="y", color=LIGHT)
+    if set(colours) > {BLUE}:
         axes.set_xlabel("light bars: J and Z are movements, of which a still shows only the start")
     return figure
 
@@ -103,19 +96,19 @@ def draw_group_accuracy(report: Report) -> Figure:
     groups = sorted(report.all_rows.groups, key=lambda entry: entry.accuracy, reverse=True)
     figure, axes = _figure(report, "Accuracy of each group", 8.0, max(2.8, 0.42 * len(groups) + 1.8))
     # The worst is drawn last, at the top.
-    colours = [_BLUE] * (len(groups) - 1) + [_VERMILION]
+    colours = [BLUE] * (len(groups) - 1) + [VERMILION]
     axes.barh(
         [_literal(entry.group) for entry in groups], [entry.accuracy for entry in groups], color=colours, height=0.7
     )
     for row, entry in enumerate(groups):
         axes.text(1.02, row, f"{entry.accuracy:.1%} of {entry.n_rows:,} rows", va="center", **_SMALL)
     mean = report.all_rows.accuracy
-    axes.axvline(mean, color=_INK, linewidth=1, linestyle=_DASHES)
+    axes.axvline(mean, color=INK, linewidth=1, linestyle=_DASHES)
     axes.text(mean, 1.02, f"all rows {mean:.1%}", transform=axes.get_xaxis_transform(), ha="center", **_SMALL)
     axes.set(xlim=(0, 1), xlabel="accuracy")
     axes.set_xticks(np.linspace(0, 1, 6))
     axes.xaxis.set_major_formatter(_PERCENT)
-    axes.grid(axis="x", color=_LIGHT)
+    axes.grid(axis="x", color=LIGHT)
     return figure
 
 
@@ -124,18 +117,18 @@ def draw_reliability(report: Report) -> Figure:
     bins = report.reliability
     n_rows = np.array([entry.n_rows for entry in bins])
     figure, axes = _figure(report, "Reliability of the confidence", 6.4, 6.4)
-    axes.plot([0, 1], [0, 1], color=_GREY, linestyle=_DASHES, label="perfectly calibrated")
+    axes.plot([0, 1], [0, 1], color=GREY, linestyle=_DASHES, label="perfectly calibrated")
     axes.bar(
         [(entry.lower + entry.upper) / 2 for entry in bins],
         n_rows / n_rows.sum(),
         width=[0.92 * (entry.upper - entry.lower) for entry in bins],
-        color=_LIGHT,
+        color=LIGHT,
         label="share of the rows",
     )
     axes.plot(
         [entry.confidence for entry in bins],
         [entry.accuracy for entry in bins],
-        color=_BLUE,
+        color=BLUE,
         marker="o",
         markersize=6,
         label=f"accuracy of each bin (calibration error {report.all_rows.calibration_error:.3f})",
@@ -143,9 +136,9 @@ def draw_reliability(report: Report) -> Figure:
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="confidence of the answer", ylabel="accuracy", aspect="equal")
     axes.xaxis.set_major_formatter(_PERCENT)
     axes.yaxis.set_major_formatter(_PERCENT)
-    axes.grid(color=_LIGHT)
+    axes.grid(color=LIGHT)
     axes.legend(
-        edgecolor="none", framealpha=0.9, loc="upper left", bbox_to_anchor=(0, 0.97), fontsize=9, labelcolor=_INK
+        edgecolor="none", framealpha=0.9, loc="upper left", bbox_to_anchor=(0, 0.97), fontsize=9, labelcolor=INK
     )
     return figure
 
@@ -164,14 +157,14 @@ def _figure(report: Report, title: str, width: float, height: float) -> tuple[Fi
     axes.set_axisbelow(True)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    axes.tick_params(colors=_INK, length=0)
-    axes.xaxis.label.set_color(_INK)
-    axes.yaxis.label.set_color(_INK)
+    axes.tick_params(colors=INK, length=0)
+    axes.xaxis.label.set_color(INK)
+    axes.yaxis.label.set_color(INK)
     scores = report.all_rows
     model = f"{_literal(report.model_name)} ({report.model_sha256[:8]})"
     subtitle = f"{model} on {scores.n_rows:,} rows: accuracy {scores.accuracy:.1%}"
-    axes.set_title(title, loc="left", fontsize=14, fontweight="bold", color=_INK, pad=46)
-    axes.annotate(subtitle, (0, 1), (0, 30), "axes fraction", "offset points", fontsize=10, color=_GREY)
+    axes.set_title(title, loc="left", fontsize=14, fontweight="bold", color=INK, pad=46)
+    axes.annotate(subtitle, (0, 1), (0, 30), "axes fraction", "offset points", fontsize=10, color=GREY)
     return figure, axes
 
 
@@ -186,7 +179,7 @@ def _annotate_cells(axes: Axes, shares: NDArray[np.float64]) -> None:
     for (row, column), share in np.ndenumerate(shares):
         # Below half a percent a number would only be noise.
         if share >= 0.005:
-            colour = "white" if share > 0.55 else _INK
+            colour = "white" if share > 0.55 else INK
             axes.text(column, row, f"{share * 100:.0f}", ha="center", va="center", fontsize=7.5, color=colour)
 
 

@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from asl.core.calibration import ReliabilityBin
+
 
 @dataclass(frozen=True)
 class Averages:
@@ -33,6 +35,8 @@ class GroupScores:
     n_rows: int
     accuracy: float
     n_rows_trained_on: int
+    n_rows_validated_on: int = 0
+    """How many chose the model's epoch and temperature."""
 
 
 @dataclass(frozen=True)
@@ -68,18 +72,6 @@ class Confusion:
 
 
 @dataclass(frozen=True)
-class ReliabilityBin:
-    """Rows answered with a confidence in (lower, upper]."""
-
-    lower: float
-    upper: float
-    n_rows: int
-    confidence: float
-    """Mean of the rows."""
-    accuracy: float
-
-
-@dataclass(frozen=True)
 class Report:
     """What an evaluation found; letters are matched by name throughout."""
 
@@ -104,6 +96,10 @@ class Report:
     """Bins that hold rows."""
     notices: tuple[str, ...]
     """What the figures do not tell, in whole sentences."""
+    n_rows_validated_on: int | None = None
+    """How many other rows chose the model's epoch and temperature; None where the model's file does not list that."""
+    unseen: Scores | None = None
+    """Only rows that neither trained nor validated the model; None where there are none or that is unknown."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as report.json holds them."""

@@ -56,7 +56,7 @@ def split_rows(dataset: Dataset, options: TrainingOptions) -> Split:
     clusters = find_clusters(dataset)
     generator = np.random.default_rng(options.seed)
     if options.split is SplitBy.GROUPS and len(units := _group_units(dataset, clusters)) > 1:
-        return _split_groups(dataset, units, options.val_split, generator)
+        return _split_groups(dataset, clusters, units, options.val_split, generator)
     is_val = _draw_stratified(dataset, clusters, options.val_split, generator)
     if not is_val.any():
         raise DatasetInvalid(
@@ -163,13 +163,17 @@ def _group_units(dataset: Dataset, clusters: Rows) -> list[tuple[str, ...]]:
 
 
 def _split_groups(
-    dataset: Dataset, units: list[tuple[str, ...]], val_split: float, generator: np.random.Generator
+    dataset: Dataset, clusters: Rows, units: list[tuple[str, ...]], val_split: float, generator: np.random.Generator
 ) -> Split:
     order = [np.isin(dataset.group, units[index]) for index in generator.permutation(len(units))]
     wanted = val_split * len(dataset)
 
+    def may_train(is_val: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        # Rows without a group belong to no unit, and may show a photograph that validates.
+        return ~np.isin(clusters, clusters[is_val])
+
     def lost(is_val: NDArray[np.bool_]) -> int:
-        return len(np.unique(dataset.labels)) - len(np.unique(dataset.labels[~is_val]))
+        return len(np.unique(dataset.labels)) - len(np.unique(dataset.labels[may_train(is_val)]))
 
     is_val = np.zeros(len(dataset), np.bool_)
     for inside in order:
@@ -179,11 +183,12 @@ def _split_groups(
     if not is_val.any():  # every group alone is far too large, or has letters that no other has
         is_val = min(order, key=lambda inside: (lost(inside), abs(inside.sum() - wanted)))
     val_groups = tuple(str(name) for name in np.unique(dataset.group[is_val]))
-    notice = ""
-    if lost(is_val):
-        missing = sorted(set(dataset.letters[is_val]) - set(dataset.letters[~is_val]))
-        notice = f"{', '.join(missing)} occur in one group only, which validates: the model never learns them"
-    return Split(np.flatnonzero(~is_val), np.flatnonzero(is_val), "groups", val_groups, notice)
+    is_train, notices = may_train(is_val), []
+    if missing := sorted(set(dataset.letters) - set(dataset.letters[is_train])):
+        notices.append(f"{', '.join(missing)} occur in one group only, which validates: the model never learns them")
+    if n_left_out := int((~is_val & ~is_train).sum()):
+        notices.append(f"{n_left_out:,} rows without a group are left out: their photographs validate")
+    return Split(np.flatnonzero(is_train), np.flatnonzero(is_val), "groups", val_groups, "; ".join(notices))
 
 
 def _draw_stratified(

@@ -17,7 +17,7 @@ from asl.core.fitting import EpochMetrics, reproducible
 from asl.core.model import ASLClassifier
 from asl.core.training_data import TrainingData
 from asl.core.training_run import BEST_FILE, METRICS_FILE, TrainingRun
-from asl.errors import Conflict, OptionsInvalid
+from asl.errors import Conflict, ModelInvalid, OptionsInvalid
 
 _MAY_CHANGE: Final = frozenset({"epochs", "patience"})
 """Options with which a training may go on otherwise than it began: how long it takes, not what it is."""
@@ -61,7 +61,8 @@ def train(
 
     Writes `best_model.pt` whenever validation is better than before, `checkpoint_epoch_N.pt` every ten epochs,
     `metrics.jsonl`, `config.json`, and at the end `final_model.pt` and `training_curves.png`. From any of these models
-    training can go on; on a CPU it then ends with the same weights, bit for bit, as if it had never stopped.
+    training can go on; on a CPU it then ends with the same weights, bit for bit, as if it had never stopped. A training
+    from the start removes `checkpoint_epoch_N.pt` of older ones in the folder, except for `pretrained`.
 
     Args:
         data: See `asl.core.training_data.prepare`.
@@ -74,7 +75,7 @@ def train(
 
     Raises:
         NotFound: `pretrained` or `resume` does not exist.
-        ModelInvalid: `pretrained` or `resume` is no checkpoint.
+        ModelInvalid: `pretrained` or `resume` is no checkpoint, or the state of the training in it does not fit.
         OptionsInvalid: Both `pretrained` and `resume` are given, or nothing may be written to `output_dir`.
         Conflict: `resume` was made with other data or options.
         OutOfMemory: The device ran out of memory.
@@ -89,9 +90,13 @@ def train(
     with reproducible(data.options, device):
         run = TrainingRun(data, device, output_dir)
         run.notices += _transfer(source, run.fitting.model, data.train.label_names) if source else []
+        run.notices += _epochs_notice(before, data.options.epochs) if before else []
         for notice in run.notices:
             on_notice(notice)
-        run.begin(before, _read_metrics(resume, before.epoch) if resume and before else [])
+        if resume and before:
+            run.resume(before, _read_metrics(resume, before.epoch))
+        else:
+            run.begin(keep=pretrained)
         while not run.is_over:
             on_epoch(run.advance())
         run.finish()
@@ -149,7 +154,21 @@ def _checked_resume(path: Path, data: TrainingData) -> Checkpoint:
             hint="Give the same files in the same order, or start with --pretrained-path.",
         )
     checkpoints.restore_model(before)
+    if before.best is not None:
+        best = checkpoints.from_payload(before.best)
+        checkpoints.restore_model(best)
+        if (best.label_names, best.model_config) != (before.label_names, before.model_config):
+            raise ModelInvalid(f"{path}: expected the best epoch of the same training, found another network's")
     return before
+
+
+def _epochs_notice(before: Checkpoint, epochs: int) -> list[str]:
+    epochs_before = TrainingOptions.model_validate(before.training_options).epochs
+    notice = (
+        f"{epochs} epochs instead of {epochs_before}: the learning rate, half a cosine over all epochs, jumps here, and"
+        " the result equals no unbroken training"
+    )
+    return [notice] if epochs != epochs_before else []
 
 
 def _read_metrics(path: Path, last_epoch: int) -> list[EpochMetrics]:

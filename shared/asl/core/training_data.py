@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from asl.contracts import TrainingOptions
 from asl.core.dataset import Dataset, concatenate
 from asl.core.features import SCHEMA
-from asl.core.splits import Split, rank_in_class, split_rows
+from asl.core.splits import Rows, Split, find_clusters, rank_in_class, split_rows
 from asl.errors import DatasetInvalid
 
 
@@ -35,7 +35,7 @@ def prepare(dataset: Dataset, options: TrainingOptions, extra: Dataset | None = 
     Args:
         dataset: What is divided into training and validation.
         options: How to train.
-        extra: Rows for training only.
+        extra: Rows for training only; those of a validating group or photograph are left out.
 
     Raises:
         DatasetInvalid: Another feature schema, fewer than two classes, or too few rows.
@@ -49,14 +49,17 @@ def prepare(dataset: Dataset, options: TrainingOptions, extra: Dataset | None = 
     split = split_rows(dataset, options)
     joined = concatenate([dataset] if extra is None else [dataset, extra])
     validation = joined.take(split.val_rows)
-    is_extra = np.arange(len(joined)) >= len(dataset)
-    is_known = np.isin(joined.sample_sha256, validation.sample_sha256)
-    train_rows = np.concatenate([split.train_rows, np.flatnonzero(is_extra & ~is_known)])
+    candidates = np.concatenate([split.train_rows, np.arange(len(dataset), len(joined))])
+    train_rows = _unseen_in_validation(joined, candidates, split)
+    n_left_out = len(candidates) - len(train_rows)
     if options.train_rows_per_class:
-        train_rows = train_rows[rank_in_class(joined, options.seed)[train_rows] < options.train_rows_per_class]
+        rank = rank_in_class(joined.take(train_rows), options.seed)
+        train_rows = train_rows[rank < options.train_rows_per_class]
     if len(train_rows) < 2:
         raise DatasetInvalid(f"expected at least two rows to train on, found {len(train_rows)}", hint="Add rows.")
     notices = [split.notice] if split.notice else []
+    if n_left_out:
+        notices.append(f"{n_left_out:,} rows that were to train are left out: their signer or photograph validates")
     if options.augment and joined.landmarks is None:
         options = options.model_copy(update={"augment": False})
         notices.append("some data has features only, no landmarks: trained without augmentation")
@@ -69,6 +72,18 @@ def prepare(dataset: Dataset, options: TrainingOptions, extra: Dataset | None = 
         data_digest=_digest(joined.letters, joined.features, joined.is_left, joined.sample_sha256),
         split_digest=_digest(train_rows, split.val_rows),
     )
+
+
+def _unseen_in_validation(joined: Dataset, rows: Rows, split: Split) -> Rows:
+    """Leave out rows of a validating group, and of a photograph or an original that validates.
+
+    Rows of `extra` can also tie one that trains to one that validates, which neither tells alone.
+    """
+    if not len(split.val_rows):
+        return rows
+    clusters = find_clusters(joined)
+    is_known = np.isin(joined.group, split.val_groups) | np.isin(clusters, clusters[split.val_rows])
+    return rows[~is_known[rows]]
 
 
 def _digest(*arrays: NDArray[Any]) -> str:

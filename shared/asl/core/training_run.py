@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import tempfile
 import time
 from dataclasses import asdict, replace
@@ -11,15 +12,18 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from asl.core import checkpoint as checkpoints
 from asl.core.augmentation import DEFAULT_STRENGTHS
 from asl.core.calibration import fit_temperature
 from asl.core.checkpoint import Checkpoint
 from asl.core.curves import write_curves
+from asl.core.dataset import Dataset
 from asl.core.fitting import EpochMetrics, Fitting, compute_logits
 from asl.core.training_data import TrainingData
-from asl.errors import OptionsInvalid
+from asl.core.weights import State
+from asl.errors import ModelInvalid, OptionsInvalid
 
 BEST_FILE: Final = "best_model.pt"
 FINAL_FILE: Final = "final_model.pt"
@@ -30,6 +34,8 @@ CURVES_FILE: Final = "training_curves.png"
 CHECKPOINT_EVERY: Final = 10
 """Epochs between two files `checkpoint_epoch_N.pt`."""
 
+_CHECKPOINT_NAME: Final = re.compile(r"checkpoint_epoch_\d+\.pt")
+
 
 class TrainingRun:
     """One training under way; call within `reproducible`."""
@@ -38,7 +44,8 @@ class TrainingRun:
         self.data, self.device, self.folder = data, device, folder
         self.notices = list(data.notices)
         self.fitting = Fitting(data.train, data.options, device)
-        self.train_row_hashes = torch.from_numpy(np.unique(checkpoints.row_hashes(data.train.sample_sha256)))
+        self.train_row_hashes = _hashes_of(data.train)
+        self.val_row_hashes = _hashes_of(data.validation)
         self.epoch = 0
         self.metrics: list[EpochMetrics] = []
         self.val_accuracy, self.val_loss = 0.0, math.inf
@@ -56,15 +63,33 @@ class TrainingRun:
         is_stale = options.patience > 0 and self.epoch - self.best.epoch >= options.patience
         return is_stale or self.epoch >= options.epochs
 
-    def begin(self, before: Checkpoint | None, metrics: list[EpochMetrics]) -> None:
-        """Write the files that a training starts with, and go back to where a checkpoint left off, if one is given."""
+    def begin(self, keep: Path | None = None) -> None:
+        """Write the files that a training starts with, and remove `checkpoint_epoch_N.pt` of older trainings.
+
+        Args:
+            keep: A checkpoint that is not removed.
+        """
         _make_folder(self.folder)
+        for path in self.folder.glob("checkpoint_epoch_*.pt"):
+            if _CHECKPOINT_NAME.fullmatch(path.name) and not (keep and path.samefile(keep)):
+                path.unlink()
+        self._write_start()
+
+    def resume(self, before: Checkpoint, metrics: list[EpochMetrics]) -> None:
+        """Go back to where a checkpoint left off, and write the files that a training starts with.
+
+        Args:
+            before: The checkpoint.
+            metrics: The epochs that led to it.
+
+        Raises:
+            ModelInvalid: The state of the training in the checkpoint does not fit.
+        """
         self.metrics = metrics
-        if before:
-            self._restore(before)
-        lines = "".join(json.dumps(entry.as_dict()) + "\n" for entry in metrics)
-        (self.folder / METRICS_FILE).write_text(lines, encoding="utf-8")
-        (self.folder / CONFIG_FILE).write_text(json.dumps(self._config(), indent=2) + "\n", encoding="utf-8")
+        self._restore(before)
+        _make_folder(self.folder)
+        checkpoints.save(self.best, self.folder / BEST_FILE)
+        self._write_start()
 
     def advance(self) -> EpochMetrics:
         """Train and judge one epoch, and write what it came to.
@@ -103,16 +128,27 @@ class TrainingRun:
         if self.metrics:
             write_curves(self.metrics, self._best.epoch, self.folder / CURVES_FILE)
 
+    def _write_start(self) -> None:
+        lines = "".join(json.dumps(entry.as_dict()) + "\n" for entry in self.metrics)
+        (self.folder / METRICS_FILE).write_text(lines, encoding="utf-8")
+        (self.folder / CONFIG_FILE).write_text(json.dumps(self._config(), indent=2) + "\n", encoding="utf-8")
+
     def _restore(self, before: Checkpoint) -> None:
         self.epoch, self.val_accuracy, self.val_loss = before.epoch, before.val_accuracy, before.val_loss
-        self.fitting.model.load_state_dict(dict(before.model_state_dict))
-        self.fitting.optimizer.load_state_dict(dict(before.optimizer_state_dict))
-        torch.set_rng_state(before.rng_states["cpu"])
-        if self.device == "cuda" and "cuda" in before.rng_states:
-            torch.cuda.set_rng_state(before.rng_states["cuda"])
         # A copy, since the optimizer goes on writing into what it was given.
         self._best = checkpoints.from_payload(before.best or checkpoints.to_payload(before))
-        checkpoints.save(self._best, self.folder / BEST_FILE)
+        try:
+            self.fitting.model.load_state_dict(dict(before.model_state_dict))
+            _restore_optimizer(self.fitting.optimizer, before.optimizer_state_dict)
+            torch.set_rng_state(before.rng_states["cpu"])
+            if self.device == "cuda" and "cuda" in before.rng_states:
+                torch.cuda.set_rng_state(before.rng_states["cuda"])
+        # Of a file made by hand PyTorch raises many types, and documents none of them.
+        except Exception as error:
+            raise ModelInvalid(
+                f"expected the state of this training in the checkpoint, found another ({type(error).__name__})",
+                hint="Take its layers over with --pretrained-path instead.",
+            ) from error
 
     def _record(self, entry: EpochMetrics) -> None:
         self.metrics.append(entry)
@@ -157,6 +193,7 @@ class TrainingRun:
             optimizer_state_dict=self.fitting.optimizer.state_dict(),
             val_loss=self.val_loss,
             train_row_hashes=self.train_row_hashes,
+            val_row_hashes=self.val_row_hashes,
             scheduler_state_dict={"last_epoch": self.epoch, "last_lr": self.fitting.learning_rate(self.epoch)},
             rng_states=rng_states,
             sampler={"seed": options.seed, "epoch": self.epoch + 1, "position": 0},
@@ -185,6 +222,32 @@ class TrainingRun:
             "data_digest": data.data_digest,
             "notices": self.notices,
         }
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, state: State) -> None:
+    """Load an optimizer's state, and check what loading does not.
+
+    Raises:
+        ValueError: It is not of the same parameters and settings; PyTorch raises other types too.
+    """
+    settings = _settings(optimizer)
+    optimizer.load_state_dict(dict(state))
+    if _settings(optimizer) != settings:
+        raise ValueError("other settings")
+    for parameter in optimizer.param_groups[0]["params"]:
+        moments = optimizer.state[parameter]
+        shapes = {name: moments[name].shape for name in ("exp_avg", "exp_avg_sq", "step")}
+        if shapes != {"exp_avg": parameter.shape, "exp_avg_sq": parameter.shape, "step": torch.Size()}:
+            raise ValueError("moments of other shapes")
+
+
+def _settings(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
+    changing = {"params", "lr"}
+    return [{name: group[name] for name in group if name not in changing} for group in optimizer.param_groups]
+
+
+def _hashes_of(rows: Dataset) -> Tensor:
+    return torch.from_numpy(np.unique(checkpoints.row_hashes(rows.sample_sha256)))
 
 
 def _make_folder(folder: Path) -> None:

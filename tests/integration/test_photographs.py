@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from asl.core.photographs import list_photographs
@@ -37,6 +39,36 @@ def test_other_files_are_listed_and_hidden_ones_are_not(folder):
     assert listing.others == ("A/notes.txt", "top.jpg")
 
 
+def test_linked_class_folders_are_followed(folder):
+    root = folder("store/A/1.jpg", "data/B/2.jpg")
+    (root / "data" / "A").symlink_to(root / "store" / "A")
+    (root / "data" / "C").symlink_to(root / "store" / "A")
+    photographs = list_photographs(root / "data").photographs
+    assert [(photo.name, photo.label) for photo in photographs] == [
+        ("A/1.jpg", "A"),
+        ("B/2.jpg", "B"),
+        ("C/1.jpg", "C"),
+    ]
+
+
+def test_links_that_lead_in_circles_are_listed_and_not_followed(folder):
+    root = folder("A/1.jpg")
+    (root / "A" / "up").symlink_to(root)
+    (root / "A" / "same.jpg").symlink_to("same.jpg")
+    listing = list_photographs(root)
+    assert [photo.name for photo in listing.photographs] == ["A/1.jpg"]
+    assert listing.others == ("A/same.jpg", "A/up")
+
+
+def test_broken_links_and_pipes_are_listed(folder):
+    root = folder("A/1.jpg")
+    (root / "A" / "gone.jpg").symlink_to(root / "nowhere.jpg")
+    os.mkfifo(root / "A" / "pipe.jpg")
+    listing = list_photographs(root)
+    assert [photo.name for photo in listing.photographs] == ["A/1.jpg"]
+    assert listing.others == ("A/gone.jpg", "A/pipe.jpg")
+
+
 def test_mixed_depths_are_refused(folder):
     with pytest.raises(DatasetInvalid, match=r"A/1.jpg and anna/A/1.jpg"):
         list_photographs(folder("A/1.jpg", "anna/A/1.jpg"))
@@ -73,4 +105,29 @@ def test_a_csv_without_its_columns_is_refused(folder):
     table = root / "who.csv"
     table.write_text("file,signer\nA/1.jpg,anna\n")
     with pytest.raises(DatasetInvalid, match="expected the columns path and group"):
+        list_photographs(root, table)
+
+
+@pytest.mark.parametrize("row", ["B/2.jpg,", "B/2.jpg", "B/2.jpg,  ,p1"])
+def test_a_csv_row_without_a_group_is_refused(folder, row):
+    root = folder("A/1.jpg", "B/2.jpg")
+    table = root / "who.csv"
+    table.write_text(f"path,group,original\nA/1.jpg,anna,p1\n{row}\n")
+    with pytest.raises(DatasetInvalid, match=r"who.csv, line 3: expected a group for B/2.jpg, found none"):
+        list_photographs(root, table)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("path,group\nA/1.jpg,Zo\u00eb\n".encode("latin-1"), "expected a CSV in UTF-8"),
+        ("path,group\nA/1.jpg,anna\n".encode("utf-16"), "expected a CSV in UTF-8"),
+        (b"path,group\nA/1.jpg," + b"x" * 200_000, "expected a CSV, found none"),
+    ],
+)
+def test_a_csv_that_cannot_be_read_is_refused(folder, content, message):
+    root = folder("A/1.jpg")
+    table = root / "who.csv"
+    table.write_bytes(content)
+    with pytest.raises(DatasetInvalid, match=message):
         list_photographs(root, table)

@@ -32,6 +32,7 @@ def make_checkpoint(kind=ASLClassifier, **changes):
             "optimizer_state_dict": optimizer.state_dict(),
             "temperature": 1.5,
             "train_row_hashes": torch.tensor([5, -3]),
+            "val_row_hashes": torch.tensor([9, 7]),
             "rng_states": {"cpu": torch.get_rng_state()},
             **changes,
         }
@@ -62,6 +63,7 @@ def test_a_saved_model_answers_as_before(kind, tmp_path):
     assert trained.label_names == NAMES
     assert (trained.epoch, trained.val_accuracy, trained.temperature) == (7, 0.5, 1.5)
     assert trained.train_row_hashes.tolist() == [-3, 5]
+    assert trained.val_row_hashes.tolist() == [7, 9]
     assert trained.name == "my_model"
     assert trained.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -105,7 +107,7 @@ def test_the_guides_keys_alone_are_enough(kind, tmp_path):
     trained = load_model(path)
     assert trained.model.hidden_sizes == (8, 4)
     assert trained.temperature == 1
-    assert trained.train_row_hashes.size == 0
+    assert trained.train_row_hashes.size == trained.val_row_hashes.size == 0
 
 
 def test_the_saved_tensors_do_not_follow_the_living_ones():
@@ -208,7 +210,14 @@ def test_missing_keys_are_named(key, path):
         ({"temperature": 0.0}, "temperature"),
         ({"temperature": float("nan")}, "temperature"),
         ({"epoch": "seven"}, "epoch"),
+        ({"val_loss": None}, "val_loss"),
+        ({"rng_states": 5}, "expected a dict as rng_states, found int"),
+        ({"sampler": [1]}, "expected a dict as sampler"),
+        ({"optimizer_state_dict": "Adam"}, "expected a dict as optimizer_state_dict"),
+        ({"training_options": 1}, "expected a dict as training_options"),
+        ({"best": 1}, "expected a dict as best"),
         ({"train_row_hashes": [1, 2]}, "train_row_hashes"),
+        ({"val_row_hashes": torch.zeros(2)}, "val_row_hashes"),
         ({"train_row_hashes": torch.zeros(1, dtype=torch.int64).expand(10**12)}, "train_row_hashes"),
     ],
 )
