@@ -5,8 +5,11 @@ import warnings
 from typing import NamedTuple
 
 import pytest
+from factories import make_dataset
+from trainings import GROUPS
 
 from asl.cli.main import main
+from asl.core import dataset
 
 
 class Ended(NamedTuple):
@@ -30,3 +33,15 @@ def asl_main(monkeypatch, capsys):
         return Ended(ended.value.code, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture(scope="module")
+def hands():
+    return make_dataset(groups=GROUPS, noise=0.12)
+
+
+@pytest.fixture
+def data_file(tmp_path, hands):
+    path = tmp_path / "hands.npz"
+    dataset.save(hands, path)
+    return path
