@@ -16,15 +16,6 @@ LANDMARK_NAMES: Final = (
 N_LANDMARKS: Final = len(LANDMARK_NAMES)
 WRIST: Final = 0
 
-FINGERS: Final = {
-    "thumb": (1, 2, 3, 4),
-    "index": (5, 6, 7, 8),
-    "middle": (9, 10, 11, 12),
-    "ring": (13, 14, 15, 16),
-    "pinky": (17, 18, 19, 20),
-}
-"""Landmark indices of each finger, from its root to its tip."""
-
 # Our own constant, in MediaPipe 0.10's order: MediaPipe's list changed between versions.
 CONNECTIONS: Final = (
     *((0, 1), (1, 2), (2, 3), (3, 4)),
