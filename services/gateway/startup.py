@@ -15,7 +15,9 @@ from asl.core import images, landmarker
 from asl.core.recognition import Classifier, Recognizer, load_classifier
 from asl.errors import AslError, LandmarkerUnavailable, ModelNotLoaded
 from asl.infra import logs
+from asl.infra.database import Database
 from asl.infra.settings import Settings
+from asl.infra.storage import Storage
 from services.gateway.recognizer_pool import RecognizerPool
 
 _log = structlog.get_logger()
@@ -29,6 +31,8 @@ class Gateway:
     """The running gateway's parts."""
 
     settings: Settings
+    database: Database
+    storage: Storage
     pool: RecognizerPool | None
     model_version: str | None
     problems: Mapping[str, AslError] = field(default_factory=dict)
@@ -64,7 +68,7 @@ def load(settings: Settings) -> Gateway:
     version = classifier.version if classifier else None
     if not problems:
         _log.info("ready", classifier=version, landmarker=str(path), threads=settings.recognition_threads)
-    return Gateway(settings, pool, version, problems)
+    return Gateway(settings, database_of(settings), storage_of(settings), pool, version, problems)
 
 
 def _try(name: str, make: Callable[[], _T], problems: dict[str, AslError]) -> _T | None:

@@ -9,10 +9,23 @@ AslError
 |   |-- LandmarksInvalid         landmarks_invalid
 |   |-- DatasetInvalid           dataset_invalid
 |   |-- ModelInvalid             model_invalid
-|   `-- OptionsInvalid           options_invalid
+|   |-- OptionsInvalid           options_invalid
+|   `-- IdempotencyKeyReused     idempotency_key_reused
+|-- Unauthenticated              unauthenticated
+|-- Forbidden                    forbidden
 |-- NotFound                     not_found
 |-- Conflict                     conflict
+|   |-- GateRefused              gate_refused
+|   `-- PreconditionFailed       precondition_failed
+|-- PreconditionRequired         precondition_required
+|-- QuotaExceeded                quota_exceeded
 |-- OutOfMemory                  out_of_memory
+|-- Stopped                      stopped
+|-- WorkLost                     a job did not come to its end
+|   |-- Crashed                  crashed
+|   |-- Stalled                  stalled
+|   |-- WorkerLost               worker_lost
+|   `-- DependencyFailed         dependency_failed
 `-- Unavailable                  something this needs is not there now
     |-- LandmarkerUnavailable    landmarker_unavailable
     |-- ModelNotLoaded           model_not_loaded
@@ -88,6 +101,24 @@ class OptionsInvalid(InvalidInput):
     code = "options_invalid"
 
 
+class IdempotencyKeyReused(InvalidInput):
+    """An Idempotency-Key came again with another request."""
+
+    code = "idempotency_key_reused"
+
+
+class Unauthenticated(AslError):
+    """No API key was given, or one that is not known."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(AslError):
+    """The API key does not allow this."""
+
+    code = "forbidden"
+
+
 class NotFound(AslError):
     """A named thing does not exist."""
 
@@ -100,10 +131,73 @@ class Conflict(AslError):
     code = "conflict"
 
 
+class GateRefused(Conflict):
+    """A model does too badly, or was not compared, to have a role."""
+
+    code = "gate_refused"
+
+
+class PreconditionFailed(Conflict):
+    """What was to be changed has been changed by another."""
+
+    code = "precondition_failed"
+
+
+class PreconditionRequired(AslError):
+    """A change must say which state it means to change."""
+
+    code = "precondition_required"
+
+
+class QuotaExceeded(AslError):
+    """The API key has used up what it may."""
+
+    code = "quota_exceeded"
+    retryable = True
+
+
 class OutOfMemory(AslError):
     """The device ran out of memory."""
 
     code = "out_of_memory"
+
+
+class Stopped(AslError):
+    """Work was told to stop, and has."""
+
+    code = "stopped"
+
+
+class WorkLost(AslError):
+    """A job did not come to its end."""
+
+    code = "work_lost"
+    retryable = True
+
+
+class Crashed(WorkLost):
+    """The process of a job ended by a signal or without a word."""
+
+    code = "crashed"
+
+
+class Stalled(WorkLost):
+    """The process of a job lived, but got no further."""
+
+    code = "stalled"
+
+
+class WorkerLost(WorkLost):
+    """The workers of a job vanished, again and again."""
+
+    code = "worker_lost"
+
+
+class DependencyFailed(WorkLost):
+    """A job that had to succeed before did not."""
+
+    code = "dependency_failed"
+    retryable = False
 
 
 class Unavailable(AslError):

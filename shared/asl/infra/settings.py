@@ -5,8 +5,9 @@ import os
 from pathlib import Path
 from typing import Final
 
+import platformdirs
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from asl.contracts import ExtractionOptions, MaxNumHands, MinDetectionConfidence, MinTrackingConfidence
@@ -39,7 +40,69 @@ class Settings(BaseSettings):
         description="Landmarkers at work at once; the number of cores where unset.",
     )
     max_image_bytes: int = Field(20 * 1024 * 1024, ge=1024, description="Largest image file accepted, in bytes.")
+    home: Path = Field(
+        default_factory=lambda: platformdirs.user_data_path("asl-platform"),
+        description="Folder of the database and the artifacts where neither has a URL.",
+    )
+    database_url: SecretStr | None = Field(
+        None, description="Postgres (`postgresql://user:password@host/name`) or SQLite; a file in ASL_HOME where unset."
+    )
+    storage_url: str | None = Field(
+        None, description="Where artifacts live: a folder or `s3://...`; a folder in ASL_HOME where unset."
+    )
+    storage_access_key: SecretStr | None = Field(None, description="Access key of the S3 store.")
+    storage_secret_key: SecretStr | None = Field(None, description="Secret key of the S3 store.")
+    redis_url: SecretStr | None = Field(
+        None,
+        description="Redis, through which Celery workers are rung; local workers look for themselves.",
+    )
+    require_key: bool | None = Field(
+        None, description="Whether calls need an API key; by default where the database is Postgres."
+    )
+    worker_slots: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        ge=1,
+        le=256,
+        description="Jobs of the cpu queue at work at once in a worker; the number of cores where unset.",
+    )
+    lease_s: float = Field(30.0, ge=1, le=3600, description="After so many seconds of silence a worker counts as dead.")
+    stall_s: float = Field(900.0, ge=1, description="After so many seconds without progress a job is ended.")
+    cancel_grace_s: float = Field(10.0, ge=0, description="Seconds that a cancelled job has before it is killed.")
+    checkpoint_s: float = Field(15.0, gt=0, description="Seconds between two checkpoints of a training.")
+    job_memory_bytes: int | None = Field(
+        None, ge=64 * 1024 * 1024, description="A job's process that takes more memory is ended; no limit where unset."
+    )
+    max_archive_bytes: int = Field(
+        20 * 1024**3, ge=1024, description="Largest archive of photographs accepted, in bytes."
+    )
+    max_model_bytes: int = Field(256 * 1024**2, ge=1024, description="Largest model file accepted, in bytes.")
+    max_unfinished_jobs: int = Field(
+        1000, ge=1, description="Unfinished jobs that a tenant may have, where its key says nothing else."
+    )
+    gate_margin: float = Field(
+        0.01, ge=0, le=1, description="By how much accuracy a promoted model may be worse than production."
+    )
+    webhook_hosts: tuple[str, ...] = Field(
+        (), description="Hosts that may be told of a job's end, as a JSON list; none where unset."
+    )
+    webhook_secret: SecretStr | None = Field(None, description="Signs what webhooks send (at least 24 characters).")
+    code_version: str = Field("", description="Commit that runs, told in the lineage of models.")
     log_json: bool = Field(default=False, description="Write log lines as JSON instead of text.")
+
+    @property
+    def database(self) -> str:
+        """The database's URL."""
+        return self.database_url.get_secret_value() if self.database_url else f"sqlite:///{self.home.absolute()}/asl.db"
+
+    @property
+    def storage(self) -> str:
+        """The store's URL."""
+        return self.storage_url or str(self.home.absolute() / "artifacts")
+
+    @property
+    def keys_required(self) -> bool:
+        """Whether calls need an API key."""
+        return self.require_key if self.require_key is not None else not self.database.startswith("sqlite")
 
     @property
     def extraction(self) -> ExtractionOptions:

@@ -1,25 +1,14 @@
-"""The one vocabulary: what the command line, the HTTP API and the core call requests, options and results."""
+"""Options of extraction, preparation and training, and the terms they use."""
 
 from enum import StrEnum
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from asl.contracts.base import Contract
 
 DEFAULT_HIDDEN_SIZES: Final = (256, 128, 64)
 MAX_SEED: Final = 2**63 - 1
-
-
-class _Contract(BaseModel):
-    """Immutable, and strict about names it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-
-class Handedness(StrEnum):
-    """The signer's hand, as the picture shows it unmirrored."""
-
-    LEFT = "left"
-    RIGHT = "right"
 
 
 class ModelType(StrEnum):
@@ -43,12 +32,6 @@ class Device(StrEnum):
     CPU = "cpu"
 
 
-class NoLetter(StrEnum):
-    """Why an answer holds no letter."""
-
-    NO_HAND = "no_hand"
-
-
 MinDetectionConfidence = Annotated[
     float, Field(ge=0, le=1, description="Minimum confidence for hand detection; try 0.3 to 0.7.")
 ]
@@ -58,7 +41,7 @@ MinTrackingConfidence = Annotated[
 MaxNumHands = Annotated[int, Field(ge=1, le=10, description="How many hands to look for in a picture.")]
 
 
-class ExtractionOptions(_Contract):
+class ExtractionOptions(Contract):
     """How hands are looked for in a picture."""
 
     min_detection_confidence: MinDetectionConfidence = 0.5
@@ -66,7 +49,7 @@ class ExtractionOptions(_Contract):
     max_num_hands: MaxNumHands = 1
 
 
-class PreparationOptions(_Contract):
+class PreparationOptions(Contract):
     """How a folder of photographs becomes a data set."""
 
     min_detection_confidence: MinDetectionConfidence = 0.5
@@ -79,7 +62,7 @@ class PreparationOptions(_Contract):
     seed: int = Field(42, ge=0, le=MAX_SEED, description="Seed of the altered copies.")
 
 
-class TrainingOptions(_Contract):
+class TrainingOptions(Contract):
     """How a classifier is trained."""
 
     val_split: float = Field(
@@ -128,22 +111,3 @@ class TrainingOptions(_Contract):
         if min(self.hidden_sizes) < 1:
             raise ValueError(f"hidden sizes must be positive, found {list(self.hidden_sizes)}")
         return self
-
-
-class Alternative(_Contract):
-    """A letter and how sure the classifier is of it."""
-
-    letter: str
-    confidence: float = Field(ge=0, le=1)
-
-
-class Recognition(_Contract):
-    """The answer to one picture."""
-
-    letter: str | None = Field(description="The letter, or null: then `reason` says why.")
-    confidence: float = Field(ge=0, le=1, description="Calibrated probability of the letter; 0 where there is none.")
-    handedness: Handedness | None = Field(description="The signer's hand; null where none was found.")
-    alternatives: tuple[Alternative, ...] = Field(description="The likeliest letters, best first.")
-    needs_motion: bool = Field(description="True for J and Z, which are movements: a still shows only their start.")
-    reason: NoLetter | None = Field(description="Why there is no letter; null where there is one.")
-    model_version: str = Field(description="Name and content hash of the classifier that answered.")

@@ -1,0 +1,36 @@
+"""What all contracts have in common: immutable, strict, with bounded texts."""
+
+from datetime import datetime
+from typing import Annotated, Final, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_PAGE: Final = 500
+ID_PATTERN: Final = r"^[0-9a-f]{32}$"
+
+Id = Annotated[str, Field(pattern=ID_PATTERN, description="32 hexadecimal digits.")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+# No control characters and no separators of paths; names are shown to people and are never part of a path.
+_PLAIN: Final = r"^[^\x00-\x1f\x7f-\x9f/\\\u2028\u2029]*$"
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=_PLAIN)]
+Label = Annotated[str, Field(min_length=1, max_length=64, pattern=_PLAIN, description="The letter that a hand signs.")]
+Signer = Annotated[
+    str, Field(max_length=100, pattern=_PLAIN, description="Who signs, or where the pictures come from; '' if unknown.")
+]
+Time = Annotated[datetime, Field(description="UTC.")]
+
+
+class Contract(BaseModel):
+    """Immutable, and strict about names it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+_Item = TypeVar("_Item")
+
+
+class Page(Contract, Generic[_Item]):
+    """A part of a list; more comes with `cursor=next_cursor`."""
+
+    items: tuple[_Item, ...]
+    next_cursor: str | None = Field(description="Pass it as `cursor` for the next page; null at the end.")
