@@ -18,6 +18,7 @@ from asl.infra import logs
 from asl.infra.database import Database
 from asl.infra.settings import Settings
 from asl.infra.storage import Storage
+from asl.infra.stores import database_of, storage_of
 from services.gateway.recognizer_pool import RecognizerPool
 
 _log = structlog.get_logger()
