@@ -1,10 +1,12 @@
-"""What tests share: the landmarker's model, the real photographs where there are any, rendered hands."""
+"""What tests share: the landmarker's model, the real photographs where there are any, rendered hands, servers."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from server_process import Server, ServerMissing
+from servers import PostgresServer, RedisServer, S3Server
 
 from asl.core import landmarker
 from asl.core.images import encode_jpeg
@@ -40,3 +42,31 @@ def hand_jpeg() -> Callable[..., bytes]:
         return encode_jpeg(render_hand(letter, seed=seed).image)
 
     return render
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """Share one server among all tests: who stops or kills a server starts one of their own."""
+    with _started(PostgresServer) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    with _started(RedisServer) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    with _started(S3Server) as server:
+        yield server
+
+
+def _started(kind: type[Server]) -> Server:
+    try:
+        return kind()
+    except ServerMissing as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))

@@ -9,6 +9,9 @@ from asl.contracts.base import ID_PATTERN, Contract, Id, Name, Sha256, Time
 from asl.contracts.learning import Device, PreparationOptions, TrainingOptions
 
 MAX_CHAIN: Final = 100
+SHARD_SIZE: Final = 500
+"""Photographs in a part of an extraction, which any number of workers take at once."""
+
 PRIORITY_RANGE: Final = (-10, 10)
 
 
