@@ -14,7 +14,16 @@ transaction.
 """
 
 from asl.infra.jobs.endings import cancel, cancel_orphaned_shards, confirm_cancelled, fail, succeed
-from asl.infra.jobs.holding import MAX_LOST, Expired, claim, record, release, save_checkpoint, take_back_expired
+from asl.infra.jobs.holding import (
+    MAX_LOST,
+    Expired,
+    claim,
+    has_ended,
+    record,
+    release,
+    save_checkpoint,
+    take_back_expired,
+)
 from asl.infra.jobs.queueing import NOTIFY_CHANNEL, add, n_due, starts_before
 from asl.infra.jobs.rows import Claim, Event, NewArtifact
 
@@ -31,6 +40,7 @@ __all__ = [
     "claim",
     "confirm_cancelled",
     "fail",
+    "has_ended",
     "n_due",
     "record",
     "release",

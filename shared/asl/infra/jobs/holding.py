@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from asl.contracts import JobError, JobState, Progress, Queue
+from asl.contracts import ENDED, JobError, JobState, Progress, Queue
 from asl.errors import WorkerLost
 from asl.infra.database import now
 from asl.infra.jobs.endings import after_failure, confirm_cancelled, end
@@ -18,6 +18,7 @@ from asl.infra.jobs.rows import (
     Event,
     changed,
     fenced,
+    is_held,
     of_id,
     tell,
     tell_state,
@@ -119,6 +120,11 @@ def release(session: Session, held: Claim) -> bool:
         tell_state(session, held.job_id, held.attempt, JobState.QUEUED, why="its worker stops")
         return True
     return confirm_cancelled(session, held)
+
+
+def has_ended(session: Session, held: Claim) -> bool:
+    """Tell whether a job has come to its end in this attempt."""
+    return session.scalar(select(Job.id).where(*is_held(held, *ENDED))) is not None
 
 
 def take_back_expired(session: Session, limit: int = 100) -> list[Expired]:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Select, case, func, or_, select, text
+from sqlalchemy import ColumnElement, Select, case, func, insert, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
-from asl.contracts import JobState, Queue
+from asl.contracts import EventKind, JobState, Queue
 from asl.errors import Conflict
 from asl.infra import tables
 from asl.infra.database import now
@@ -27,13 +27,8 @@ def add(session: Session, job: Job, needs: Sequence[str] = ()) -> None:
     Raises:
         Conflict: One of them has failed or was cancelled.
     """
-    states = dict(
-        session.execute(select(Job.id, Job.state).where(Job.id.in_(needs)).order_by(Job.id).with_for_update()).tuples()
-    )
-    if dead := [job_id for job_id, state in states.items() if state in (JobState.FAILED, JobState.CANCELLED)]:
-        raise Conflict(f"job {dead[0]}, which has to succeed before, has {states[dead[0]]}", hint="Retry it first.")
     job.id = job.id or tables.new_id()
-    job.n_waiting_for = sum(state != JobState.SUCCEEDED for state in states.values())
+    job.n_waiting_for = _n_unfinished(session, needs)
     job.state = JobState.WAITING if job.n_waiting_for else JobState.QUEUED
     session.add(job)
     session.flush()
@@ -43,12 +38,46 @@ def add(session: Session, job: Job, needs: Sequence[str] = ()) -> None:
         enter_queue(session, job.id)
 
 
+def add_divided(session: Session, job: Job, parts: Sequence[Job], needs: Sequence[str] = ()) -> None:
+    """Accept a job that waits for its parts, and the parts, thousands at once: they are queued, or wait for others.
+
+    Args:
+        session: The transaction.
+        job: The row, without a state.
+        parts: Their rows, in order, without states; of the job's queue and tenant.
+        needs: Ids of jobs that must succeed before the parts; all are there.
+
+    Raises:
+        Conflict: One of them has failed or was cancelled.
+    """
+    n_waiting_for = _n_unfinished(session, needs)
+    job.id = job.id or tables.new_id()
+    job.state, job.n_waiting_for, job.n_shards = JobState.WAITING, len(parts), len(parts)
+    session.add(job)
+    session.flush()
+    tell_state(session, job.id, 0, JobState.WAITING)
+    queued_at, first_turn = session.execute(select(now(), _next_turn(job.queue, job.tenant))).one()
+    for place, part in enumerate(parts):
+        part.id, part.parent_id, part.shard = tables.new_id(), job.id, place
+        part.state, part.n_waiting_for = (JobState.WAITING if n_waiting_for else JobState.QUEUED), n_waiting_for
+        if not n_waiting_for:
+            part.turn, part.queued_at = first_turn + place, queued_at
+    session.add_all(parts)
+    session.flush()
+    links = [(job.id, part.id) for part in parts] + [(part.id, need) for part in parts for need in dict.fromkeys(needs)]
+    session.execute(insert(tables.JobDependency), [{"job_id": one, "needs_id": other} for one, other in links])
+    told = [{"job_id": part.id, "attempt": 0, "kind": EventKind.STATE, "data": {"state": part.state}} for part in parts]
+    session.execute(insert(tables.JobEvent), told)
+    if not n_waiting_for:
+        _notify(session, job.queue)
+
+
 def n_due(session: Session) -> dict[Queue, int]:
     """Count the jobs of each queue that could be claimed now."""
     counted = (
         select(Job.queue, func.count()).where(Job.state == JobState.QUEUED, Job.not_before <= now()).group_by(Job.queue)
     )
-    return {Queue(queue): n for queue, n in session.execute(counted).tuples()}
+    return {Queue(queue): n for queue, n in session.execute(counted)}
 
 
 def starts_before(job: Job) -> Select[Any]:
@@ -71,18 +100,8 @@ def enter_queue(session: Session, job_id: str) -> None:
 
     As in start-time fair queueing, a job comes one after its tenant's last, but not before what is served now.
     """
-    own, same = aliased(Job), aliased(Job)
     queue, tenant = session.execute(select(Job.queue, Job.tenant).where(Job.id == job_id)).one()
-    queued = (own.state == JobState.QUEUED, own.queue == queue, own.id != job_id)
-    last = select(func.max(own.turn) + 1).where(*queued, own.tenant == tenant).scalar_subquery()
-    served = (
-        select(func.min(same.turn))
-        .where(same.state == JobState.QUEUED, same.queue == queue, same.id != job_id)
-        .scalar_subquery()
-    )
-    first, second = func.coalesce(last, 0), func.coalesce(served, 0)
-    turn = case((first > second, first), else_=second)
-    session.execute(of_id(job_id).values(turn=turn, queued_at=now()))
+    session.execute(of_id(job_id).values(turn=_next_turn(queue, tenant, job_id), queued_at=now()))
     _notify(session, queue)
 
 
@@ -97,6 +116,29 @@ def requeue(session: Session, held: Any, **values: Any) -> bool:
         return False
     _notify(session, queue)
     return True
+
+
+def _n_unfinished(session: Session, needs: Sequence[str]) -> int:
+    """Lock the jobs that another one needs, and count those that have not succeeded yet."""
+    locked = select(Job.id, Job.state).where(Job.id.in_(needs)).order_by(Job.id).with_for_update()
+    states = {job_id: state for job_id, state in session.execute(locked)}
+    if dead := [job_id for job_id, state in states.items() if state in (JobState.FAILED, JobState.CANCELLED)]:
+        raise Conflict(f"job {dead[0]}, which has to succeed before, has {states[dead[0]]}", hint="Retry it first.")
+    return sum(state != JobState.SUCCEEDED for state in states.values())
+
+
+def _next_turn(queue: str, tenant: str, job_id: str = "") -> ColumnElement[int]:
+    """Return the turn of a tenant's next job, which may be in the table already."""
+    own, same = aliased(Job), aliased(Job)
+    queued = (own.state == JobState.QUEUED, own.queue == queue, own.id != job_id)
+    last = select(func.max(own.turn) + 1).where(*queued, own.tenant == tenant).scalar_subquery()
+    served = (
+        select(func.min(same.turn))
+        .where(same.state == JobState.QUEUED, same.queue == queue, same.id != job_id)
+        .scalar_subquery()
+    )
+    first, second = func.coalesce(last, 0), func.coalesce(served, 0)
+    return case((first > second, first), else_=second)
 
 
 def _notify(session: Session, queue: str) -> None:

@@ -1,0 +1,1 @@
+"""Takes jobs from the database, one process for each, and keeps watch over them."""

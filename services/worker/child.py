@@ -1,0 +1,127 @@
+"""The process of one job: runs its pipeline, stores its files, and ends with the worker that watches it."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Final
+
+from asl.pipelines.run import run as run_pipeline
+
+from asl.contracts import JobError, Progress
+from asl.errors import AslError, OutOfMemory, Stopped
+from asl.infra.jobs import Claim, NewArtifact
+from asl.infra.settings import Settings
+from asl.infra.stores import database_of, storage_of
+from asl.pipelines import artifacts
+from asl.pipelines.context import Context, Outcome
+
+STOP: Final = "stop"
+_NICENESS: Final = 10
+"""Recognition on the same machine goes first."""
+_TELL_EVERY_S: Final = 0.1
+
+
+def main(connection: Connection, claim: Claim, settings: Settings, folder: Path, output: Path) -> None:
+    """Run one job and send what comes of it; the entry of the process.
+
+    Sends tuples: ("progress", dict), ("log", str), ("checkpoint", dict), and at the end one of ("done", result,
+    artifacts, effects), ("stopped",), ("error", dict, is retryable).
+
+    Args:
+        connection: To the worker; its end is the end of this process.
+        claim: The job.
+        settings: The worker's.
+        folder: Scratch, empty.
+        output: Gets what libraries print.
+    """
+    _detach(output)
+    line = _Line(connection)
+    try:
+        finished = _work(line, claim, settings, folder)
+    except Stopped:
+        line.send("stopped")
+    except AslError as error:
+        line.send("error", _described(error), error.retryable)
+    except MemoryError:
+        line.send("error", _described(OutOfMemory("the job ran out of memory")), False)
+    else:
+        line.send("done", *finished)
+    # Without Python's own farewell: native threads of libraries have hung in it.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def idle(connection: Connection) -> None:
+    """Do nothing: the entry of a process that only shows that processes can be started."""
+    connection.close()
+
+
+class _Line:
+    """The connection to the worker: one thread listens, any may send."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+        self._told_at = 0.0
+        self._epoch: int | None = None
+        self.stopping = threading.Event()
+        threading.Thread(target=self._listen, name="listen", daemon=True).start()
+
+    def send(self, *message: Any) -> None:
+        with self._lock:
+            self._connection.send(message)
+
+    def send_progress(self, progress: Progress) -> None:
+        """Send at most ten a second, but every epoch and the last."""
+        now = time.monotonic()
+        is_due = now - self._told_at >= _TELL_EVERY_S or progress.epoch != self._epoch
+        if is_due or progress.done == progress.total:
+            self._told_at, self._epoch = now, progress.epoch
+            self.send("progress", progress.model_dump())
+
+    def _listen(self) -> None:
+        try:
+            while self._connection.recv() == STOP:
+                self.stopping.set()
+        except (EOFError, OSError):
+            pass
+        os._exit(1)  # the worker is gone: this attempt counts no more
+
+
+def _detach(output: Path) -> None:
+    os.nice(_NICENESS)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker, which stops this process
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    with output.open("wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+
+
+def _work(
+    line: _Line, claim: Claim, settings: Settings, folder: Path
+) -> tuple[dict[str, Any], list[NewArtifact], dict[str, Any]]:
+    storage = storage_of(settings)
+    outcome: Outcome = run_pipeline(
+        Context(
+            claim=claim,
+            settings=settings,
+            database=database_of(settings),
+            storage=storage,
+            folder=folder,
+            tell_progress=line.send_progress,
+            tell=lambda text: line.send("log", text),
+            save_checkpoint=lambda checkpoint: line.send("checkpoint", dict(checkpoint)),
+            is_stopping=line.stopping.is_set,
+        )
+    )
+    stored = artifacts.store(storage, claim, outcome.files)
+    return dict(outcome.result), stored, dict(outcome.effects)
+
+
+def _described(error: AslError) -> dict[str, Any]:
+    return JobError(code=error.code, message=error.message, hint=error.hint).model_dump()

@@ -1,0 +1,140 @@
+"""The slots of a worker: each takes one job after the other for as long as there are any."""
+
+import os
+import platform
+import threading
+from collections.abc import Mapping
+from typing import Final
+
+import structlog
+import torch
+
+from asl.contracts import Queue
+from asl.errors import Unavailable
+from asl.infra import components, jobs
+from asl.infra.database import Database
+from asl.infra.settings import Settings
+from services.worker import child
+from services.worker.processes import JobProcess, make_context
+from services.worker.supervisor import Supervisor
+from services.worker.tallies import Tallies
+
+_ROLE: Final = "worker"
+_LOOK_EVERY_S: Final = 5.0
+"""How often a worker looks for work by itself, should no doorbell ring."""
+
+_log = structlog.get_logger()
+
+
+class Worker:
+    """Takes jobs of some queues; safe to ring from many threads."""
+
+    def __init__(
+        self, settings: Settings, database: Database, n_slots: Mapping[Queue, int], stopping: threading.Event
+    ) -> None:
+        """Prepare; no job is taken before the first ring.
+
+        Args:
+            settings: The platform's.
+            database: Where the jobs are.
+            n_slots: How many jobs of each queue are at work at once.
+            stopping: Once it is set, the jobs at work save what they have and are given back.
+        """
+        self._settings, self._database, self._n_slots = settings, database, dict(n_slots)
+        self._free = {queue: threading.BoundedSemaphore(n) for queue, n in n_slots.items()}
+        self._context = make_context()
+        self._stopping = stopping
+        self._tallies = Tallies()
+        self.id = f"{platform.node()}-{os.getpid()}"
+
+    def warm_up(self) -> None:
+        """Start the server of processes, so that the first job does not wait for its imports."""
+        process = JobProcess(self._context, child.idle)
+        process.join()
+        process.close()
+
+    def drain(self, queue: Queue) -> None:
+        """Do jobs of a queue one after the other until there are none; nothing where all its slots are at work."""
+        free = self._free.get(queue)
+        if free is not None and free.acquire(blocking=False):
+            self._drain(queue, free)
+
+    def wait_until_idle(self) -> None:
+        """Wait for the jobs at work; they end soon once the worker is stopping."""
+        for queue, n_slots in self._n_slots.items():
+            for _ in range(n_slots):
+                self._free[queue].acquire()
+
+    def tell_that_alive(self) -> None:
+        """Write down that this worker is there, and what it has counted."""
+        tallies = self._tallies
+        detail = {
+            "queues": [str(queue) for queue in self._n_slots],
+            "slots": {str(queue): n for queue, n in self._n_slots.items()},
+            "n_running": tallies.n_running,
+            "n_done": tallies.n_done,
+            "n_fenced": tallies.n_fenced,
+        }
+        with self._database.transaction() as session:
+            components.tell(session, self.id, _ROLE, detail)
+
+    def forget(self) -> None:
+        """Write down that this worker is no more."""
+        with self._database.transaction() as session:
+            components.forget(session, self.id)
+
+    def look_for_work(self) -> None:
+        """Tell now and then that this worker is alive, and start idle slots where work waits; runs until it stops."""
+        while not self._stopping.is_set():
+            try:
+                self.tell_that_alive()
+                self.start_due()
+            except Unavailable as error:
+                _log.warning("the database is away", why=error.message)
+            self._stopping.wait(_LOOK_EVERY_S)
+
+    def start_due(self) -> None:
+        """Start threads for jobs that could be taken now, as many as have free slots."""
+        with self._database.reading() as session:
+            due = jobs.n_due(session)
+        for queue, n_slots in self._n_slots.items():
+            for _ in range(min(due.get(queue, 0), n_slots)):
+                free = self._free[queue]
+                if free.acquire(blocking=False):
+                    threading.Thread(target=self._drain, args=(queue, free), name=f"{queue}-slot").start()
+
+    def _drain(self, queue: Queue, free: threading.Semaphore) -> None:
+        try:
+            while not self._stopping.is_set() and self._do_next(queue):
+                pass
+        except Unavailable as error:
+            _log.warning("no jobs taken", why=error.message)
+        finally:
+            free.release()
+
+    def _do_next(self, queue: Queue) -> bool:
+        with self._database.transaction() as session:
+            claim = jobs.claim(session, [queue], self.id, self._settings.lease_s)
+        if claim is None:
+            return False
+        _log.info("job taken", job=claim.job_id, attempt=claim.attempt, kind=claim.kind, request_id=claim.request_id)
+        self._tallies.count_running(1)
+        try:
+            Supervisor(
+                claim,
+                self._settings,
+                self._database,
+                context=self._context,
+                stopping=self._stopping,
+                tallies=self._tallies,
+            ).run()
+        finally:
+            self._tallies.count_running(-1)
+        return True
+
+
+def slots_of(settings: Settings, queues: tuple[Queue, ...]) -> dict[Queue, int]:
+    """Return how many jobs of each queue this machine does at once: one a CUDA device on the gpu queue."""
+    n_devices = torch.cuda.device_count() if Queue.GPU in queues else 0
+    n_slots = {Queue.CPU: settings.worker_slots, Queue.GPU: max(1, n_devices)}
+    return {queue: n_slots[queue] for queue in queues}
