@@ -16,7 +16,7 @@ from asl.errors import OptionsInvalid
 from asl.infra import logs
 from asl.infra.settings import Settings, load_settings
 from asl.infra.stores import database_of
-from services.worker.worker import Worker, slots_of
+from services.worker.worker import Worker
 
 RING: Final = "asl.ring"
 _SOCKET_TIMEOUT_S: Final = 5
@@ -81,8 +81,7 @@ def install(celery: Celery, settings: Settings) -> None:
 
     def start(sender: Any, **_: Any) -> None:
         queues = tuple(Queue(queue.name) for queue in sender.task_consumer.queues)
-        worker = Worker(settings, database_of(settings), slots_of(settings, queues), stopping)
-        worker.warm_up()
+        worker = Worker(settings, database_of(settings), queues, stopping)
         state["worker"] = worker
         threading.Thread(target=worker.look_for_work, name="alive", daemon=True).start()
         _log.info("worker ready", worker=worker.id, queues=queues)

@@ -9,8 +9,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
-from asl.pipelines.run import run as run_pipeline
-
 from asl.contracts import JobError, Progress
 from asl.errors import AslError, OutOfMemory, Stopped
 from asl.infra.jobs import Claim, NewArtifact
@@ -56,9 +54,11 @@ def main(connection: Connection, claim: Claim, settings: Settings, folder: Path,
     os._exit(0)
 
 
-def idle(connection: Connection) -> None:
-    """Do nothing: the entry of a process that only shows that processes can be started."""
-    connection.close()
+def tell_devices(connection: Connection) -> None:
+    """Send the number of CUDA devices; the entry of another process."""
+    import torch  # noqa: PLC0415 - as in `_work`
+
+    connection.send(torch.cuda.device_count())
 
 
 class _Line:
@@ -105,8 +105,12 @@ def _detach(output: Path) -> None:
 def _work(
     line: _Line, claim: Claim, settings: Settings, folder: Path
 ) -> tuple[dict[str, Any], list[NewArtifact], dict[str, Any]]:
+    # Here, since the worker imports this module too, and has no use for PyTorch and MediaPipe; the server that this
+    # process was forked from has them imported.
+    from asl.pipelines import run  # noqa: PLC0415
+
     storage = storage_of(settings)
-    outcome: Outcome = run_pipeline(
+    outcome: Outcome = run.run(
         Context(
             claim=claim,
             settings=settings,

@@ -12,7 +12,7 @@ from asl.infra.settings import Settings
 from asl.infra.stores import database_of, storage_of
 from services.worker.doorbell import Doorbell
 from services.worker.housekeeping import keep_house
-from services.worker.worker import Worker, slots_of
+from services.worker.worker import Worker
 
 _LOOK_EVERY_S: Final = 1.0
 
@@ -30,8 +30,7 @@ def run(settings: Settings, queues: tuple[Queue, ...], stopping: threading.Event
     database, storage = database_of(settings), storage_of(settings)
     if database.is_sqlite:
         schema.upgrade(database)
-    worker = Worker(settings, database, slots_of(settings, queues), stopping)
-    worker.warm_up()
+    worker = Worker(settings, database, queues, stopping)
     threads = [
         threading.Thread(target=keep_house, args=(settings, database, storage, stopping), name="housekeeping"),
         threading.Thread(target=worker.look_for_work, name="alive"),

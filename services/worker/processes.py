@@ -9,7 +9,9 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Any, Final
 
-_PRELOADED: Final = "services.worker.child"
+_PRELOADED: Final = ("asl.pipelines.run", "services.worker.local", "celery.bin.celery")
+"""What a job's process would import: the pipelines, and the main modules of workers, which Python imports there too."""
+
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _CGROUP_EVENTS: Final = Path("/sys/fs/cgroup/memory.events")
 
@@ -20,7 +22,7 @@ def make_context() -> ForkServerContext:
     The server itself starts with the first process; it is no fork of this one, which has threads.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([_PRELOADED])
+    context.set_forkserver_preload(list(_PRELOADED))
     return context
 
 

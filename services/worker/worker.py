@@ -3,11 +3,11 @@
 import os
 import platform
 import threading
-from collections.abc import Mapping
+from collections.abc import Sequence
+from multiprocessing.context import ForkServerContext
 from typing import Final
 
 import structlog
-import torch
 
 from asl.contracts import Queue
 from asl.errors import Unavailable
@@ -30,28 +30,24 @@ class Worker:
     """Takes jobs of some queues; safe to ring from many threads."""
 
     def __init__(
-        self, settings: Settings, database: Database, n_slots: Mapping[Queue, int], stopping: threading.Event
+        self, settings: Settings, database: Database, queues: Sequence[Queue], stopping: threading.Event
     ) -> None:
-        """Prepare; no job is taken before the first ring.
+        """Start the server of job processes; no job is taken before the first ring.
 
         Args:
             settings: The platform's.
             database: Where the jobs are.
-            n_slots: How many jobs of each queue are at work at once.
+            queues: Whose jobs it takes: of the gpu queue one a CUDA device at once, or one where there is none.
             stopping: Once it is set, the jobs at work save what they have and are given back.
         """
-        self._settings, self._database, self._n_slots = settings, database, dict(n_slots)
-        self._free = {queue: threading.BoundedSemaphore(n) for queue, n in n_slots.items()}
+        self._settings, self._database = settings, database
         self._context = make_context()
+        n_slots = {Queue.CPU: settings.worker_slots, Queue.GPU: max(1, _count_devices(self._context))}
+        self._n_slots = {queue: n_slots[queue] for queue in queues}
+        self._free = {queue: threading.BoundedSemaphore(n) for queue, n in self._n_slots.items()}
         self._stopping = stopping
         self._tallies = Tallies()
         self.id = f"{platform.node()}-{os.getpid()}"
-
-    def warm_up(self) -> None:
-        """Start the server of processes, so that the first job does not wait for its imports."""
-        process = JobProcess(self._context, child.idle)
-        process.join()
-        process.close()
 
     def drain(self, queue: Queue) -> None:
         """Do jobs of a queue one after the other until there are none; nothing where all its slots are at work."""
@@ -133,8 +129,11 @@ class Worker:
         return True
 
 
-def slots_of(settings: Settings, queues: tuple[Queue, ...]) -> dict[Queue, int]:
-    """Return how many jobs of each queue this machine does at once: one a CUDA device on the gpu queue."""
-    n_devices = torch.cuda.device_count() if Queue.GPU in queues else 0
-    n_slots = {Queue.CPU: settings.worker_slots, Queue.GPU: max(1, n_devices)}
-    return {queue: n_slots[queue] for queue in queues}
+def _count_devices(context: ForkServerContext) -> int:
+    """Count the CUDA devices, in a process of its own: this one stays without PyTorch, and the server gets ready."""
+    process = JobProcess(context, child.tell_devices)
+    try:
+        return int(process.line.recv())
+    finally:
+        process.join()
+        process.close()
