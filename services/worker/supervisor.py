@@ -128,7 +128,7 @@ class Supervisor:
         rate = progress.done / seconds if seconds > 0 and progress.done else None
         left = progress.total - progress.done if progress.total is not None else None
         eta_s = left / rate if rate and left is not None else None
-        told = progress.model_copy(update={"rate_per_s": progress.rate_per_s or rate, "eta_s": progress.eta_s or eta_s})
+        told = progress.model_copy(update={"rate_per_s": rate, "eta_s": eta_s})
         is_new_epoch = told.epoch is not None and (self._progress is None or told.epoch != self._progress.epoch)
         if is_new_epoch:
             self._events.append(Event(EventKind.PROGRESS, told.model_dump(mode="json")))

@@ -1,6 +1,5 @@
 """`asl prepare-dataset` and `asl import-landmarks`: photographs, or landmarks found before, to a data set file."""
 
-import csv
 import itertools
 import os
 from collections import Counter
@@ -22,7 +21,7 @@ from asl.core.dataset import Dataset
 from asl.core.journal import Journal
 from asl.core.landmark_files import read_landmarks
 from asl.core.photographs import Listing, list_photographs
-from asl.core.preparation import Outcome, Sample, extract_samples, to_dataset
+from asl.core.preparation import Outcome, Sample, extract_samples, to_dataset, write_skipped
 from asl.errors import OptionsInvalid
 from asl.infra.settings import load_settings
 
@@ -62,7 +61,7 @@ def prepare_dataset(
     with Journal(journal_file, options, resume=resume) as journal:
         samples = _search(listing, options, journal, landmarker_path, threads or os.cpu_count() or 1)
         skipped_file = output_file.with_suffix(".skipped.csv")
-        skipped = _write_skipped(skipped_file, listing, samples)
+        skipped = write_skipped(skipped_file, samples, listing.others)
         dataset = to_dataset(samples)
         core_dataset.save(dataset, output_file)
         journal.remove()
@@ -127,20 +126,6 @@ def _search(
             done[samples[0].photograph.name] = samples
             bar.update(task, advance=1, note=samples[0].photograph.label)
     return list(itertools.chain.from_iterable(done[photo.name] for photo in listing.photographs))
-
-
-def _write_skipped(path: Path, listing: Listing, samples: Sequence[Sample]) -> int:
-    left_out = [sample for sample in samples if sample.outcome is not Outcome.FOUND]
-    # File names that are no UTF-8 are written as they are on the disk.
-    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        writer = csv.writer(file)
-        writer.writerow(("path", "copy", "class", "group", "reason", "detail"))
-        for sample in left_out:
-            photo = sample.photograph
-            writer.writerow((photo.name, sample.copy, photo.label, photo.group, sample.outcome, sample.detail))
-        for name in listing.others:
-            writer.writerow((name, 0, "", "", "not_a_photograph", "no image type, or in no class folder"))
-    return sum(sample.copy == 0 for sample in left_out) + len(listing.others)
 
 
 def _class_counts(samples: Sequence[Sample]) -> dict[str, dict[str, int]]:

@@ -10,12 +10,24 @@ ID_PATTERN: Final = r"^[0-9a-f]{32}$"
 
 Id = Annotated[str, Field(pattern=ID_PATTERN, description="32 hexadecimal digits.")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-# No control characters and no separators of paths; names are shown to people and are never part of a path.
-_PLAIN: Final = r"^[^\x00-\x1f\x7f-\x9f/\\\u2028\u2029]*$"
-Name = Annotated[str, Field(min_length=1, max_length=100, pattern=_PLAIN)]
-Label = Annotated[str, Field(min_length=1, max_length=64, pattern=_PLAIN, description="The letter that a hand signs.")]
+# Names are shown to people and stand in addresses: no control characters, separators of paths, percent signs, dots at
+# the start, or blanks at either end.
+_INNER: Final = r"[^\x00-\x1f\x7f-\x9f/\\%\u2028\u2029]"
+_FIRST: Final = r"[^\s.\x00-\x1f\x7f-\x9f/\\%]"
+_LAST: Final = r"[^\s\x00-\x1f\x7f-\x9f/\\%]"
+_NAME: Final = rf"{_FIRST}({_INNER}*{_LAST})?"
+
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=rf"^{_NAME}$")]
+Label = Annotated[
+    str, Field(min_length=1, max_length=64, pattern=rf"^{_NAME}$", description="The letter that a hand signs.")
+]
 Signer = Annotated[
-    str, Field(max_length=100, pattern=_PLAIN, description="Who signs, or where the pictures come from; '' if unknown.")
+    str,
+    Field(
+        max_length=100,
+        pattern=rf"^({_NAME})?$",
+        description="Who signs, or where the pictures come from; '' if unknown.",
+    ),
 ]
 Time = Annotated[datetime, Field(description="UTC.")]
 

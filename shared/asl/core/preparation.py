@@ -1,13 +1,16 @@
 """Photographs to labelled hands: each file is decoded, searched for a hand on all cores, and written down at once."""
 
+import csv
 import hashlib
 import queue
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +23,9 @@ from asl.core.image_augmentation import alter
 from asl.core.images import RgbImage
 from asl.core.photographs import Photograph
 from asl.errors import AslError, DatasetInvalid
+
+_AHEAD: Final = 2
+"""Photographs that wait or are at work for each thread: one that is done finds the next one there."""
 
 
 class Outcome(StrEnum):
@@ -47,15 +53,15 @@ class Sample:
 
 
 def extract_samples(
-    photographs: Sequence[Photograph],
+    photographs: Iterable[Photograph],
     options: PreparationOptions,
     landmarker_path: Path,
     n_threads: int,
-) -> Iterator[tuple[Sample, ...]]:
+) -> Generator[tuple[Sample, ...], None, None]:
     """Search photographs for hands, on several threads with one landmarker each.
 
     Args:
-        photographs: The files.
+        photographs: The files; they are asked for as they are needed, at most two a thread ahead.
         options: How hands are looked for, and how many altered copies are made.
         landmarker_path: The landmarker's model file.
         n_threads: How many landmarkers work at once; the number of cores is best.
@@ -79,7 +85,13 @@ def extract_samples(
         pool = ThreadPoolExecutor(n_threads)
         # Leaving early, by an error or Ctrl-C, drops what has not begun and waits only for what has.
         stack.callback(pool.shutdown, cancel_futures=True)
-        yield from pool.map(work, photographs)
+        begun: deque[Future[tuple[Sample, ...]]] = deque()
+        for photograph in photographs:
+            begun.append(pool.submit(work, photograph))
+            if len(begun) > _AHEAD * n_threads:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
 
 
 def to_dataset(samples: Sequence[Sample]) -> Dataset:
@@ -104,6 +116,30 @@ def to_dataset(samples: Sequence[Sample]) -> Dataset:
         sample_sha256=_texts(sample.sha256 for sample, _ in found),
         image_size=np.array([sample.image_size for sample, _ in found], np.int32),
     )
+
+
+def write_skipped(path: Path, samples: Iterable[Sample], others: Sequence[str] = ()) -> int:
+    """List what was left out, with its reason, as a CSV.
+
+    Args:
+        path: The file.
+        samples: What became of the photographs; those with a hand are passed over.
+        others: Names of files that are no photographs.
+
+    Returns:
+        How many files were left out, altered copies not counted.
+    """
+    left_out = [sample for sample in samples if sample.outcome is not Outcome.FOUND]
+    # File names that are no UTF-8 are written as they are on the disk.
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        writer = csv.writer(file)
+        writer.writerow(("path", "copy", "class", "group", "reason", "detail"))
+        for sample in left_out:
+            photo = sample.photograph
+            writer.writerow((photo.name, sample.copy, photo.label, photo.group, sample.outcome, sample.detail))
+        for name in others:
+            writer.writerow((name, 0, "", "", "not_a_photograph", "no image type, or in no class folder"))
+    return sum(sample.copy == 0 for sample in left_out) + len(others)
 
 
 def _extract(photograph: Photograph, options: PreparationOptions, extractor: HandExtractor) -> tuple[Sample, ...]:

@@ -56,6 +56,7 @@ def train(
     resume: Path | None = None,
     on_notice: Callable[[str], None] = lambda _: None,
     on_epoch: Callable[[EpochMetrics], None] = lambda _: None,
+    after_epoch: Callable[[TrainingRun], None] = lambda _: None,
 ) -> TrainingResult:
     """Train a classifier and write it.
 
@@ -72,6 +73,7 @@ def train(
         resume: Checkpoint of a training with the same data and options, to go on from.
         on_notice: Told what the user must know, before the first epoch.
         on_epoch: Told each epoch's metrics.
+        after_epoch: Given the training after each epoch, to write a checkpoint; what it raises ends the training.
 
     Raises:
         NotFound: `pretrained` or `resume` does not exist.
@@ -99,6 +101,7 @@ def train(
             run.begin(keep=pretrained)
         while not run.is_over:
             on_epoch(run.advance())
+            after_epoch(run)
         run.finish()
     return TrainingResult(
         output_dir=output_dir.resolve(),

@@ -128,6 +128,10 @@ class TrainingRun:
         if self.metrics:
             write_curves(self.metrics, self._best.epoch, self.folder / CURVES_FILE)
 
+    def write_checkpoint(self, path: Path) -> None:
+        """Write all that is needed to go on from the last epoch, atomically; `METRICS_FILE` belongs beside it."""
+        checkpoints.save(self._checkpoint(), path)
+
     def _write_start(self) -> None:
         lines = "".join(json.dumps(entry.as_dict()) + "\n" for entry in self.metrics)
         (self.folder / METRICS_FILE).write_text(lines, encoding="utf-8")
@@ -157,7 +161,7 @@ class TrainingRun:
             self._best = checkpoints.from_payload(checkpoints.to_payload(self._now()))
             checkpoints.save(self._best, self.folder / BEST_FILE)
         if self.epoch % CHECKPOINT_EVERY == 0:
-            checkpoints.save(self._checkpoint(), self.folder / f"checkpoint_epoch_{self.epoch}.pt")
+            self.write_checkpoint(self.folder / f"checkpoint_epoch_{self.epoch}.pt")
         with (self.folder / METRICS_FILE).open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry.as_dict()) + "\n")
 

@@ -1,0 +1,41 @@
+"""A job to what it has come to: the pipeline of its kind, with running out of memory told as ours."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import torch
+
+from asl.contracts import JobKind
+from asl.errors import OutOfMemory
+from asl.pipelines import evaluation, export, extraction, model_import, probe, training
+from asl.pipelines.context import Context, Outcome
+
+_PIPELINES: Final[Mapping[JobKind, Callable[[Context], Outcome]]] = {
+    JobKind.EXTRACTION: extraction.run,
+    JobKind.EXTRACTION_SHARD: extraction.run_shard,
+    JobKind.TRAINING: training.run,
+    JobKind.EVALUATION: evaluation.run,
+    JobKind.EXPORT: export.run,
+    JobKind.MODEL_IMPORT: model_import.run,
+    JobKind.PROBE: probe.run,
+}
+
+
+def run(context: Context) -> Outcome:
+    """Do a job.
+
+    Args:
+        context: The job, and what it may use.
+
+    Raises:
+        Stopped: It was told to stop, and what it had done is noted as far as it can be.
+        OutOfMemory: There was too little memory.
+        AslError: It cannot be done; see the pipelines.
+    """
+    try:
+        return _PIPELINES[context.claim.kind](context)
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise OutOfMemory(
+            f"the {context.claim.kind} ran out of memory",
+            hint="Run it on a machine with more memory, or with less data or a smaller network.",
+        ) from error
