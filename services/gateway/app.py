@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
+from typing import Final
 
 import structlog
 import torch
@@ -15,13 +16,28 @@ from asl.errors import AslError
 from asl.infra import logs
 from asl.infra.settings import Settings, load_settings, unknown_names
 from services.gateway import errors, startup
-from services.gateway.limits import MULTIPART_OVERHEAD_BYTES, BodyLimit
+from services.gateway.dependencies import DependencyWatch
+from services.gateway.limits import JSON_BYTES, BodyLimit, path_limits
+from services.gateway.metrics import Metrics, RequestMetrics
 from services.gateway.request_log import RequestLog
-from services.gateway.routes import health, recognitions
+from services.gateway.routes import (
+    archives,
+    artifacts,
+    datasets,
+    health,
+    job_events,
+    jobs,
+    metrics,
+    models,
+    recognitions,
+    samples,
+)
 
 _log = structlog.get_logger()
 
-_DESCRIPTION = """Reads the American Sign Language manual alphabet from photographs.
+_ROUTES: Final = (recognitions, datasets, samples, archives, jobs, job_events, artifacts, models, health, metrics)
+
+_DESCRIPTION = """Reads the American Sign Language manual alphabet from photographs, and learns to read it better.
 
 Try it: `curl -F "file=@sign.jpg" http://localhost:8000/api/v1/asl/recognitions`
 
@@ -45,12 +61,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    app.include_router(recognitions.router)
-    app.include_router(health.router)
+    for module in _ROUTES:
+        app.include_router(module.router)
     errors.install(app)
+    app.state.metrics = Metrics()
     # Added last is outermost.
-    app.add_middleware(BodyLimit, max_bytes=settings.max_image_bytes + MULTIPART_OVERHEAD_BYTES)
+    app.add_middleware(BodyLimit, max_bytes=JSON_BYTES, by_path=path_limits(settings))
     app.add_middleware(RequestLog)
+    app.add_middleware(RequestMetrics, metrics=app.state.metrics)
     return app
 
 
@@ -63,9 +81,13 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
         for name, nearest in unknown_names().items():
             _log.warning("unknown setting", name=name, did_you_mean=nearest)
         app.state.gateway = gateway = await asyncio.to_thread(startup.load, settings)
+        app.state.watch = watch = DependencyWatch(settings, gateway.database, gateway.storage)
+        app.state.metrics.watch(gateway)
+        await asyncio.to_thread(watch.start)
+        gateway.follow()
         yield
-        if gateway.pool is not None:
-            await asyncio.to_thread(gateway.pool.close)
+        watch.stop()
+        await asyncio.to_thread(gateway.close)
 
     return run
 

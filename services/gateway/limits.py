@@ -2,16 +2,46 @@
 
 import asyncio
 import contextlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from asl.infra.settings import Settings
+
+JSON_BYTES: Final = 1024 * 1024
+"""Largest body of a call without files."""
+
 MULTIPART_OVERHEAD_BYTES: Final = 64 * 1024
-"""What a form may hold beside the image: boundaries, part headers, short fields."""
+"""What a form may hold beside its file: boundaries, part headers, short fields."""
 
 _LINGER_S: Final = 2.0
+
+
+@dataclass(frozen=True)
+class PathLimit:
+    """How large the bodies of certain calls may be."""
+
+    pattern: re.Pattern[str]
+    """Of `METHOD path`, all of it."""
+    max_bytes: int
+
+
+def path_limits(settings: Settings) -> tuple[PathLimit, ...]:
+    """Return the limits of the calls that send files; all others have `JSON_BYTES`."""
+    sizes = {
+        r"POST /api/v1/asl/recognitions": settings.max_image_bytes,
+        r"(POST|PUT) /api/v1/.*/samples": settings.max_image_bytes,
+        r"(POST|PUT) /api/v1/.*/archive": settings.max_archive_bytes,
+        r"POST /api/v1/models": settings.max_model_bytes,
+    }
+    return tuple(
+        PathLimit(re.compile(pattern), size_bytes + MULTIPART_OVERHEAD_BYTES) for pattern, size_bytes in sizes.items()
+    )
 
 
 class BodyLimit:
@@ -23,17 +53,29 @@ class BodyLimit:
     connection and the client would never see the answer.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, by_path: Sequence[PathLimit] = ()) -> None:
+        """Prepare.
+
+        Args:
+            app: What answers.
+            max_bytes: The limit where none of `by_path` fits.
+            by_path: The first that fits counts.
+        """
         self._app = app
         self._max_bytes = max_bytes
+        self._by_path = tuple(by_path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http" or not _has_body(scope):
             await self._app(scope, receive, send)
             return
-        body = _Body(scope, receive, send, self._max_bytes)
+        body = _Body(scope, receive, send, self._limit_of(scope))
         await self._app(scope, body.receive, body.send)
+
+    def _limit_of(self, scope: Scope) -> int:
+        call = f"{scope['method']} {scope['path']}"
+        return next((limit.max_bytes for limit in self._by_path if limit.pattern.fullmatch(call)), self._max_bytes)
 
 
 class _Body:
@@ -77,7 +119,7 @@ class _Body:
         return message
 
     async def _drain(self) -> None:
-        limit = self._n_bytes + 2 * self._max_bytes
+        limit = self._n_bytes + 2 * self._max_bytes  # and no longer than _LINGER_S
         while not self._is_complete and self._n_bytes <= limit:
             await self._next()
 

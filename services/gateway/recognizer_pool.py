@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from threading import BoundedSemaphore
+from threading import Lock
 from typing import Final, Protocol
 
 from asl.contracts import Recognition
@@ -38,7 +38,11 @@ class RecognizerPool:
         self._idle = list(recognizers)
         n_threads = len(self._recognizers)
         waiting = WAITING_PER_THREAD * n_threads if n_waiting is None else n_waiting
-        self._places = BoundedSemaphore(n_threads + waiting)
+        self.n_places = n_threads + waiting
+        """Calls that may be at work or wait."""
+        self.n_calls = 0
+        """Calls that are at work or wait."""
+        self._counting = Lock()
         self._executor = ThreadPoolExecutor(n_threads, thread_name_prefix="recognizer")
 
     async def recognize(self, data: bytes) -> Recognition:
@@ -51,8 +55,7 @@ class RecognizerPool:
             Busy: As many calls as allowed are waiting already.
             ImageEmpty, ImageTooLarge, ImageTypeUnsupported, ImageUnreadable: See `asl.core.images.decode`.
         """
-        if not self._places.acquire(blocking=False):
-            raise Busy("too many pictures are waiting already", hint="Send it again as Retry-After says.")
+        self._take_place()
         future = self._executor.submit(self._run, data)
         # Of the thread's future, not of the waiting task: a call whose client left still occupies its thread.
         future.add_done_callback(self._free_place)
@@ -77,5 +80,12 @@ class RecognizerPool:
         finally:
             self._idle.append(recognizer)
 
+    def _take_place(self) -> None:
+        with self._counting:
+            if self.n_calls >= self.n_places:
+                raise Busy("too many pictures are waiting already", hint="Send it again as Retry-After says.")
+            self.n_calls += 1
+
     def _free_place(self, _: Future[Recognition]) -> None:
-        self._places.release()
+        with self._counting:
+            self.n_calls -= 1

@@ -2,27 +2,27 @@
 
 import contextlib
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TypeVar, cast
+from typing import Final, cast
 
 import structlog
 from PIL import Image
 from starlette.requests import Request
 
 from asl.core import images, landmarker
-from asl.core.recognition import Classifier, Recognizer, load_classifier
-from asl.errors import AslError, LandmarkerUnavailable, ModelNotLoaded
+from asl.errors import AslError, LandmarkerUnavailable
 from asl.infra import logs
 from asl.infra.database import Database
 from asl.infra.settings import Settings
 from asl.infra.storage import Storage
 from asl.infra.stores import database_of, storage_of
+from services.gateway.model_following import ModelFollower
 from services.gateway.recognizer_pool import RecognizerPool
+from services.gateway.served_model import NOT_LOADED_HINT, Serving, ServingRecognizer
 
 _log = structlog.get_logger()
-_T = TypeVar("_T")
 
 _WARM_UP_PIXELS: Final = 480
 
@@ -34,23 +34,45 @@ class Gateway:
     settings: Settings
     database: Database
     storage: Storage
-    pool: RecognizerPool | None
-    model_version: str | None
-    problems: Mapping[str, AslError] = field(default_factory=dict)
-    """Why a dependency is not there, by its name; empty when all is well."""
+    pool: RecognizerPool | None = None
+    serving: Serving = field(default_factory=Serving)
+    follower: ModelFollower | None = None
+    landmarker_problem: AslError | None = None
+
+    @property
+    def model_version(self) -> str | None:
+        """The version of the classifier that answers, if any does."""
+        return None if self.serving.is_empty else self.serving.current.classifier.version
+
+    @property
+    def problems(self) -> Mapping[str, AslError]:
+        """Why recognition cannot answer, by the name of what is not there; empty when all is well."""
+        classifier = self.serving.refused if self.serving.is_empty else None
+        found = {"classifier": classifier, "landmarker": self.landmarker_problem}
+        return {name: problem for name, problem in found.items() if problem is not None}
 
     def recognizers(self) -> RecognizerPool:
         """Return the pool.
 
         Raises:
-            ModelNotLoaded, LandmarkerUnavailable: It could not be made when the gateway started.
+            ModelNotLoaded, LandmarkerUnavailable: There is nothing to recognize with.
         """
+        _ = self.serving.current
+        if self.pool is None:
+            raise LandmarkerUnavailable("the hand landmarker is not loaded", hint=NOT_LOADED_HINT)
+        return self.pool
+
+    def follow(self) -> None:
+        """Follow the model in production from now on, until `close`."""
+        if self.follower is not None:
+            self.follower.start()
+
+    def close(self) -> None:
+        """End the threads of this gateway, and free its recognizers."""
+        if self.follower is not None:
+            self.follower.close()
         if self.pool is not None:
-            return self.pool
-        hint = "The operator finds the reason at /readyz and in the log."
-        if "classifier" in self.problems:
-            raise ModelNotLoaded("no classifier is loaded", hint=hint)
-        raise LandmarkerUnavailable("the hand landmarker is not loaded", hint=hint)
+            self.pool.close()
 
 
 def gateway_of(request: Request) -> Gateway:
@@ -60,39 +82,33 @@ def gateway_of(request: Request) -> Gateway:
 
 def load(settings: Settings) -> Gateway:
     """Load the classifier and one landmarker a thread, and run each once."""
-    problems: dict[str, AslError] = {}
-    classifier = _try("classifier", lambda: load_classifier(settings.classifier_path), problems)
-    path = _try("landmarker", lambda: landmarker.ensure(settings.hand_landmarker_path), problems)
-    pool = None
-    if classifier and path:
-        pool = _try("landmarker", lambda: _start_pool(settings, classifier, path), problems)
-    version = classifier.version if classifier else None
-    if not problems:
-        _log.info("ready", classifier=version, landmarker=str(path), threads=settings.recognition_threads)
-    return Gateway(settings, database_of(settings), storage_of(settings), pool, version, problems)
-
-
-def _try(name: str, make: Callable[[], _T], problems: dict[str, AslError]) -> _T | None:
+    database, storage, serving = database_of(settings), storage_of(settings), Serving()
+    follower = ModelFollower(settings, database, storage, serving)
+    follower.look()
+    pool, problem = None, None
     try:
-        return make()
+        pool = _start_pool(settings, serving, landmarker.ensure(settings.hand_landmarker_path))
     except AslError as error:
-        problems[name] = error
-        _log.error(f"{name} not loaded", why=error.message, hint=error.hint)
-        return None
+        problem = error
+        _log.error("landmarker not loaded", why=error.message, hint=error.hint)
+    gateway = Gateway(settings, database, storage, pool, serving, follower, problem)
+    if not gateway.problems:
+        _log.info("ready", classifier=gateway.model_version, threads=settings.recognition_threads)
+    return gateway
 
 
-def _start_pool(settings: Settings, classifier: Classifier, path: Path) -> RecognizerPool:
+def _start_pool(settings: Settings, serving: Serving, path: Path) -> RecognizerPool:
     with contextlib.suppress(AslError):
         images.decode(b"no image")  # Pillow imports all of its decoders at the first refusal
     with logs.native_logs_muted():
-        pool = RecognizerPool(_recognizers(settings, classifier, path))
+        pool = RecognizerPool(_recognizers(settings, serving, path))
         pool.warm_up(_grey_picture())
     return pool
 
 
-def _recognizers(settings: Settings, classifier: Classifier, path: Path) -> list[Recognizer]:
+def _recognizers(settings: Settings, serving: Serving, path: Path) -> list[ServingRecognizer]:
     return [
-        Recognizer(classifier, path, settings.extraction, max_image_bytes=settings.max_image_bytes)
+        ServingRecognizer(serving, path, settings.extraction, max_image_bytes=settings.max_image_bytes)
         for _ in range(settings.recognition_threads)
     ]
 

@@ -26,10 +26,11 @@ class Served:
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self._log = folder / "server.log"
+        home = {"ASL_HOME": str(folder / "home")}
         kept = {name: value for name, value in os.environ.items() if _is_kept(name)}
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
-                command, cwd=folder, env=kept | settings, stdout=log, stderr=subprocess.STDOUT
+                command, cwd=folder, env=kept | home | settings, stdout=log, stderr=subprocess.STDOUT
             )
 
     @property

@@ -23,9 +23,10 @@ class Command:
 
     def __init__(self, folder: Path, *options: str, **settings: str) -> None:
         self._log = folder / "serve.log"
+        self.environment = os.environ | {"ASL_HOME": str(folder / "home")} | settings
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
-                [*ASL, *options], cwd=folder, env=os.environ | settings, stdout=log, stderr=subprocess.STDOUT
+                [*ASL, *options], cwd=folder, env=self.environment, stdout=log, stderr=subprocess.STDOUT
             )
 
     @property
@@ -45,7 +46,7 @@ class Command:
         started = time.monotonic()
         self.process.send_signal(number)
         assert self.process.wait(20) == 128 + number
-        assert time.monotonic() - started < 8
+        assert time.monotonic() - started < 12
         assert "Application shutdown complete" in self.said
         assert "Traceback" not in self.said
 
@@ -104,22 +105,54 @@ def test_a_port_in_use_is_told_before_anything_starts(free_port: Callable[[], in
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.20", "::", "example.org"])  # noqa: S104 - refused
-def test_addresses_that_others_can_reach_are_refused(host: str) -> None:
-    done = subprocess.run([*ASL, "--host", host], capture_output=True, text=True, timeout=60, check=False)
+def test_no_key_and_an_address_that_others_can_reach_are_refused_together(host: str) -> None:
+    done = subprocess.run(
+        [*ASL, "--host", host],
+        env=os.environ | {"ASL_REQUIRE_KEY": "false"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 2
     assert host in done.stderr
-    assert "--open-to-network" in done.stderr
+    assert "ASL_REQUIRE_KEY" in done.stderr
 
 
-def test_opened_to_the_network_and_without_the_demonstration(
-    run: Callable[..., Command], free_port: Callable[[], int]
+def test_where_others_can_reach_it_calls_need_a_key(
+    run: Callable[..., Command], free_port: Callable[[], int], hand_jpeg: Callable[..., bytes], tmp_path: Path
 ) -> None:
     port = free_port()
-    command = run("--host", "0.0.0.0", "--open-to-network", "--port", str(port), "--no-demo")  # noqa: S104 - the point
+    command = run("--host", "0.0.0.0", "--port", str(port))  # noqa: S104 - the point
     said = command.wait_for("Ctrl-C\n")
     assert f"http://127.0.0.1:{port}/docs" in said
-    assert "curl -F" in said
     assert "rendered" not in said
+    made = subprocess.run(
+        [*ASL[:-1], "key", "create", "tablet"], cwd=tmp_path, env=command.environment, capture_output=True, text=True,
+        timeout=60, check=True,
+    )  # fmt: skip
+    url, files = f"http://127.0.0.1:{port}/api/v1/asl/recognitions", {"file": ("l.jpg", hand_jpeg("L"))}
+    assert httpx.post(url, files=files, trust_env=False).status_code == 401
+    key = {"Authorization": f"Bearer {made.stdout.strip()}"}
+    assert httpx.post(url, files=files, headers=key, trust_env=False, timeout=30).json()["letter"] == "L"
+
+
+def test_a_worker_that_dies_is_started_again(run: Callable[..., Command], free_port: Callable[[], int]) -> None:
+    port = free_port()
+    command = run("--port", str(port), "--no-demo")
+    command.wait_for("worker ready")
+    children = Path(f"/proc/{command.process.pid}/task/{command.process.pid}/children").read_text().split()
+    (worker,) = (int(pid) for pid in children if b"services.worker" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    os.kill(worker, signal.SIGKILL)
+    command.wait_for("it is started again")
+    made = httpx.post(f"http://127.0.0.1:{port}/api/v1/jobs", json={"kind": "probe"}, trust_env=False)
+    deadline = time.monotonic() + 60
+    while (job := httpx.get(f"http://127.0.0.1:{port}{made.headers['Location']}", trust_env=False).json())[
+        "state"
+    ] != "succeeded":
+        assert time.monotonic() < deadline, job
+        time.sleep(0.1)
+    command.end(signal.SIGTERM)
 
 
 def test_a_wrong_setting_ends_it_with_one_line(tmp_path: Path) -> None:

@@ -15,9 +15,11 @@ from fastapi import FastAPI
 from asl.contracts import Recognition
 from asl.errors import AslError, Busy, Unavailable
 from asl.infra.settings import Settings
+from asl.infra.stores import database_of, storage_of
 from services.gateway import errors
 from services.gateway.app import create_app
 from services.gateway.recognizer_pool import RecognizerPool
+from services.gateway.served_model import Serving, load_starter
 from services.gateway.startup import Gateway
 
 
@@ -59,10 +61,11 @@ def _subclasses(kind: type[AslError]) -> Iterator[type[AslError]]:
 @contextmanager
 def _gateway(recognizer: Any) -> Iterator[FastAPI]:
     handlers, level = logging.root.handlers[:], logging.root.level
-    settings = Settings(_env_file=None)
+    settings = Settings(_env_file=None, database_url="sqlite://")
     app = create_app(settings)
-    pool = RecognizerPool([recognizer], n_waiting=4)
-    app.state.gateway = Gateway(settings, pool, "x-1")
+    pool, serving = RecognizerPool([recognizer], n_waiting=4), Serving()
+    serving.exchange(load_starter())
+    app.state.gateway = Gateway(settings, database_of(settings), storage_of(settings), pool, serving)
     try:
         yield app
     finally:

@@ -15,11 +15,17 @@ def model_path() -> Path:
     return load_settings().classifier_path or starter_path()
 
 
-def _load(model_path: Path, landmarker_path: Path) -> startup.Gateway:
+def _load(home: Path, model_path: Path, landmarker_path: Path) -> startup.Gateway:
     settings = Settings(
-        _env_file=None, classifier_path=model_path, hand_landmarker_path=landmarker_path, recognition_threads=1
+        _env_file=None,
+        home=home,
+        classifier_path=model_path,
+        hand_landmarker_path=landmarker_path,
+        recognition_threads=1,
     )
-    return startup.load(settings)
+    gateway = startup.load(settings)
+    gateway.close()
+    return gateway
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no model", b"PK\x03\x04"], ids=["missing", "empty", "text", "zip"])
@@ -27,7 +33,7 @@ def test_a_classifier_that_is_none(tmp_path: Path, landmarker_path: Path, conten
     path = tmp_path / "foreign.pt"
     if content is not None:
         path.write_bytes(content)
-    gateway = _load(path, landmarker_path)
+    gateway = _load(tmp_path, path, landmarker_path)
     assert list(gateway.problems) == ["classifier"]
     assert "foreign.pt" in gateway.problems["classifier"].message
     with pytest.raises(ModelNotLoaded):
@@ -39,7 +45,7 @@ def test_a_landmarker_that_is_none(tmp_path: Path, model_path: Path, content: by
     path = tmp_path / "foreign.task"
     if content is not None:
         path.write_bytes(content)
-    gateway = _load(model_path, path)
+    gateway = _load(tmp_path, model_path, path)
     assert list(gateway.problems) == ["landmarker"]
     assert "foreign.task" in gateway.problems["landmarker"].message
     with pytest.raises(LandmarkerUnavailable):
@@ -47,11 +53,11 @@ def test_a_landmarker_that_is_none(tmp_path: Path, model_path: Path, content: by
 
 
 def test_loading_leaves_nothing_on_stderr(
-    model_path: Path, landmarker_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, model_path: Path, landmarker_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    gateway = _load(model_path, landmarker_path)
+    gateway = _load(tmp_path, model_path, landmarker_path)
     assert gateway.problems == {}
-    gateway.recognizers().close()
+    gateway.recognizers()
     err = capfd.readouterr().err
     assert "inference_feedback_manager" not in err
     assert "W0000" not in err

@@ -84,6 +84,7 @@ def test_beyond_the_queue_is_busy_and_room_comes_back(n_threads: int) -> None:
         for _ in range(3):
             with pytest.raises(Busy):
                 await pool.recognize(b"B")
+        assert pool.n_calls == pool.n_places == n_places
         for one in recognizers:
             one.release.set()
         assert {answer.letter for answer in await asyncio.gather(*inside)} == {"A"}
@@ -91,6 +92,7 @@ def test_beyond_the_queue_is_busy_and_room_comes_back(n_threads: int) -> None:
 
     asyncio.run(calls())
     pool.close()
+    assert pool.n_calls == 0
 
 
 def test_a_call_cancelled_while_waiting_is_never_run() -> None:

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
+from pydantic import Field
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
-from asl.contracts import Recognition
+from asl.contracts import Contract, Recognition, Scope, Sha256
 from services.gateway import errors, uploads
+from services.gateway.security import STATUSES, Principal, allow
+from services.gateway.served_model import Source
 from services.gateway.startup import gateway_of
 
 router = APIRouter(prefix="/api/v1/asl", tags=["recognition"])
@@ -48,6 +51,16 @@ _EXAMPLES: Final = {
 }
 
 
+class ClassifierInUse(Contract):
+    """The classifier that answers now."""
+
+    version: str = Field(description="As answers name it in `model_version`.")
+    label_names: tuple[str, ...] = Field(description="The letters that it knows.")
+    source: Source = Field(description="A file of the operator's, the model in production, or the packaged starter.")
+    number: int | None = Field(description="Of the model in production.")
+    sha256: Sha256 = Field(description="Of its file.")
+
+
 @router.post(
     "/recognitions",
     summary="Read the letter of a photograph",
@@ -69,6 +82,27 @@ async def recognize(request: Request) -> Response:
     recognition = await _while_connected(request.receive, pool.recognize(data))
     # As bytes: FastAPI would validate our own object once more.
     return Response(recognition.model_dump_json(), media_type="application/json")
+
+
+@router.get(
+    "/model",
+    summary="Tell which classifier answers",
+    description="The model that has the role `production`, unless the operator has set a file; the packaged starter "
+    "until a model was promoted.",
+    responses=errors.documented(*STATUSES, 500),
+)
+async def classifier_in_use(
+    request: Request, _: Annotated[Principal, Depends(allow(Scope.RECOGNIZE))]
+) -> ClassifierInUse:
+    """Tell which classifier answers."""
+    served = gateway_of(request).serving.current
+    return ClassifierInUse(
+        version=served.classifier.version,
+        label_names=tuple(served.classifier.label_names),
+        source=served.source,
+        number=served.number,
+        sha256=served.sha256,
+    )
 
 
 async def _while_connected(receive: Receive, work: Awaitable[_T]) -> _T:

@@ -1,32 +1,28 @@
-"""`asl serve`: the HTTP service on this machine, tried once before it is handed over."""
+"""`asl serve`: the platform on this machine, tried once before it is handed over."""
 
-import contextlib
 import ipaddress
 import os
-import signal
 import socket
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from types import FrameType
 from typing import Annotated, Final
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from asl.cli import console
+from asl.cli.server_processes import ServerProcess, ServerProcesses
 from asl.cli.service_trial import Service, introduce
 from asl.errors import OptionsInvalid, Unavailable
-from asl.infra.settings import load_settings
+from asl.infra.settings import Settings, load_settings
 
 _APP: Final = "services.gateway.app:create_app"
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_WORKER: Final = "services.worker"
 _POLL_S: Final = 0.1
 _DRAIN_S: Final = 5
 """How long the server lets calls at work finish."""
-_GRACE_S: Final = _DRAIN_S + 5.0
-"""How long the server may take to end before it is killed."""
+_GRACE_S: Final = 15.0
+"""How long all may take to end, in which a training saves a checkpoint, before they are killed."""
 
 
 def serve(
@@ -35,37 +31,57 @@ def serve(
     port: Annotated[int, Parameter(validator=Number(gte=1, lte=65535))] = 8000,
     reload: Annotated[bool, Parameter(negative=())] = False,
     demo: bool = True,
-    open_to_network: Annotated[bool, Parameter(negative=())] = False,
+    worker: bool | None = None,
 ) -> None:
-    """Serve recognition over HTTP until Ctrl-C.
+    """Serve recognition, data sets, jobs and models over HTTP until Ctrl-C.
 
     Example: `asl serve`
 
+    Starts the gateway and a worker for jobs; nothing else is needed: without other settings data lie in ASL_HOME.
     Prints the address, where the API's documentation is, and a curl line to try. Models and limits are settings
     (ASL_CLASSIFIER_PATH, ...), read from the environment and from .env in the current folder.
 
     Args:
-        host: Address to listen on.
+        host: Address to listen on; where other machines can reach it, calls need a key (asl key create).
         port: Port to listen on.
         reload: Start anew whenever a source file changes; for development.
         demo: Recognise a rendered hand first, and print the answer.
-        open_to_network: Allow a host that other machines can reach: anyone there can then use the service, because it
-            asks for no key.
+        worker: Start a worker; by default unless ASL_REDIS_URL is set, since workers are then elsewhere.
     """
-    _check_host(host, open_to_network=open_to_network)
-    load_settings()  # a wrong value ends the command here, with one line
+    settings = load_settings()  # a wrong value ends the command here, with one line
+    needs_key = _needs_key(settings, host)
     _check_port(host, port)
-    command = [sys.executable, "-m", "uvicorn", "--factory", _APP, "--host", host, "--port", str(port)]
-    command += ["--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", str(_DRAIN_S)]
-    sys.exit(_run([*command, *(["--reload"] if reload else [])], Service(_reachable(host), port), demo=demo))
+    gateway = [sys.executable, "-m", "uvicorn", "--factory", _APP, "--host", host, "--port", str(port)]
+    gateway += ["--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", str(_DRAIN_S)]
+    environment = {"ASL_REQUIRE_KEY": str(needs_key).lower()}
+    servers = ServerProcesses(_GRACE_S)
+    console.err.print("starting; models are being loaded ...")
+    with servers.guarded():
+        command = [*gateway, *(["--reload"] if reload else [])]
+        servers.add(ServerProcess("gateway", command, environment, restarts=False))
+        if worker if worker is not None else settings.redis_url is None:
+            servers.add(ServerProcess("worker", [sys.executable, "-m", _WORKER], environment, restarts=True))
+        service = Service(_reachable(host), port)
+        while servers.look() and not service.is_up():
+            time.sleep(_POLL_S)
+        if servers.look():
+            introduce(service, demo=demo and not needs_key)
+            if needs_key:
+                console.err.print("key      calls need one: asl key create NAME", markup=False)
+        status = servers.wait()
+    sys.exit(status)
 
 
-def _check_host(host: str, *, open_to_network: bool) -> None:
-    if not open_to_network and not _is_loopback(host):
+def _needs_key(settings: Settings, host: str) -> bool:
+    """Tell whether calls need a key: always where other machines can reach the service."""
+    if _is_loopback(host):
+        return settings.keys_required
+    if settings.require_key is False:
         raise OptionsInvalid(
-            f"{host} can be reached from other machines, and the service asks for no key",
-            hint="Use --host 127.0.0.1, or add --open-to-network if everyone on that network may use it.",
+            f"{host} can be reached from other machines, and ASL_REQUIRE_KEY lets calls through without a key",
+            hint="Use --host 127.0.0.1, or leave ASL_REQUIRE_KEY out.",
         )
+    return True
 
 
 def _is_loopback(host: str) -> bool:
@@ -89,53 +105,3 @@ def _check_port(host: str, port: int) -> None:
             f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0).lower()}",
             hint=f"Another server may run there already; choose another port: asl serve --port {port + 1}",
         ) from error
-
-
-def _run(command: list[str], service: Service, *, demo: bool) -> int:
-    """Start the server, introduce it when it answers, and wait for its end; returns the exit status."""
-    console.err.print("starting; models are being loaded ...")
-    # A process group of its own: Ctrl-C in a terminal reaches this process alone, which then ends the server once.
-    with (
-        _signals_noted() as received,
-        subprocess.Popen(command, process_group=0) as server,
-        contextlib.ExitStack() as stack,
-    ):
-        stack.callback(server.kill)  # whatever goes wrong here, no server is left behind
-        while server.poll() is None and not received and not service.is_up():
-            time.sleep(_POLL_S)
-        if server.poll() is None and not received:
-            introduce(service, demo=demo)
-        status = _wait(server, received)
-    if received:
-        return 128 + received[0]
-    return status if status >= 0 else 128 - status
-
-
-def _wait(server: subprocess.Popen[bytes], received: list[int]) -> int:
-    """Wait for the server's end; a signal ends it, and a second one, or patience, kills it."""
-    deadline = 0.0
-    while True:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return server.wait(_POLL_S)
-        if not received:
-            continue
-        if not deadline:
-            server.terminate()
-            deadline = time.monotonic() + _GRACE_S
-        elif len(received) > 1 or time.monotonic() > deadline:
-            server.kill()
-
-
-@contextlib.contextmanager
-def _signals_noted() -> Iterator[list[int]]:
-    received: list[int] = []
-
-    def note(number: int, _: FrameType | None) -> None:
-        received.append(number)
-
-    previous = {number: signal.signal(number, note) for number in _SIGNALS}
-    try:
-        yield received
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -228,6 +228,8 @@ class Model(Base):
     id: Mapped[str] = mapped_column(_ID, primary_key=True, default=new_id)
     tenant: Mapped[str] = mapped_column(_SHORT)
     number: Mapped[int]
+    version: Mapped[str] = mapped_column(_SHORT)
+    """As answers to recognition calls name it."""
     source: Mapped[str] = mapped_column(String(16))
     job_id: Mapped[str] = mapped_column(ForeignKey("job.id"), unique=True)
     key: Mapped[str] = mapped_column(Text)
