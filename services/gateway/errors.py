@@ -37,11 +37,11 @@ STATUS: Final[Mapping[type[errors.AslError], HTTPStatus]] = {
     errors.PreconditionRequired: HTTPStatus.PRECONDITION_REQUIRED,
     errors.QuotaExceeded: HTTPStatus.TOO_MANY_REQUESTS,
     errors.Stopped: HTTPStatus.SERVICE_UNAVAILABLE,
-    errors.WorkLost: HTTPStatus.INTERNAL_SERVER_ERROR,
-    errors.Crashed: HTTPStatus.INTERNAL_SERVER_ERROR,
-    errors.Stalled: HTTPStatus.INTERNAL_SERVER_ERROR,
-    errors.WorkerLost: HTTPStatus.INTERNAL_SERVER_ERROR,
-    errors.DependencyFailed: HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.WorkLost: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.Crashed: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.Stalled: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.WorkerLost: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.DependencyFailed: HTTPStatus.CONFLICT,
     errors.OutOfMemory: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.LandmarkerUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -52,6 +52,7 @@ STATUS: Final[Mapping[type[errors.AslError], HTTPStatus]] = {
 
 _RETRY_AFTER_S: Final[Mapping[type[errors.AslError], int]] = {errors.Busy: 1}
 _RETRY_AFTER_DEFAULT_S: Final = 10
+_TRY_LATER: Final = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS})
 
 _HTTP_CODES: Final[Mapping[int, tuple[str, str, str]]] = {
     400: ("bad_request", "the request is no valid HTTP request of this API", "See /docs."),
@@ -87,7 +88,7 @@ def problem_of(error: errors.AslError, scope: Scope, **extra: Any) -> Response:
     """
     status = status_of(error)
     headers = {}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status in _TRY_LATER:
         headers["Retry-After"] = str(_RETRY_AFTER_S.get(type(error), _RETRY_AFTER_DEFAULT_S))
     return _respond(status, (error.code, error.message, error.hint), scope, headers, extra)
 

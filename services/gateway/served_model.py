@@ -88,7 +88,7 @@ class ServingRecognizer(Recognizer):
     def recognize(self, data: bytes) -> Recognition:
         """Read the letter that a photograph shows; all of the answer is of one classifier."""
         if not self._serving.is_empty:
-            self._classifier = self._serving.current.classifier
+            self.classifier = self._serving.current.classifier
         return super().recognize(data)
 
 

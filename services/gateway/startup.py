@@ -83,7 +83,7 @@ def gateway_of(request: Request) -> Gateway:
 def load(settings: Settings) -> Gateway:
     """Load the classifier and one landmarker a thread, and run each once."""
     database, storage, serving = database_of(settings), storage_of(settings), Serving()
-    follower = ModelFollower(settings, database, storage, serving)
+    follower = ModelFollower(settings, database, storage, serving, tenant=settings.recognition_tenant)
     follower.look()
     pool, problem = None, None
     try:

@@ -54,7 +54,7 @@ def service(request, tmp_path_factory):
         for routes in (datasets, samples, archives):
             app.include_router(routes.router)
         errors.install(app)
-        app.state.gateway = Gateway(settings, database, storage, None, None)
+        app.state.gateway = Gateway(settings, database, storage)
 
         def client_of(tenant: str, *scopes: Scope) -> httpx.Client:
             name = f"key {os.urandom(8).hex()}"

@@ -67,7 +67,8 @@ class Recognizer:
             max_image_bytes: Largest image file accepted.
         """
         self._max_image_bytes = max_image_bytes
-        self._classifier = classifier
+        self.classifier = classifier
+        """What names the letter; another may take its place between two pictures."""
         self._extractor = HandExtractor(landmarker_path, options)
 
     def recognize(self, data: bytes) -> Recognition:
@@ -96,10 +97,10 @@ class Recognizer:
 
     def _letter_of(self, hand: Hand) -> Recognition:
         features = compute_features(hand.landmarks[None], [hand.handedness == "left"])
-        probabilities = self._classifier.predict(features)[0]
+        probabilities = self.classifier.predict(features)[0]
         best = np.argsort(-probabilities)[:N_ALTERNATIVES]
         alternatives = tuple(
-            Alternative(letter=self._classifier.label_names[index], confidence=round(float(probabilities[index]), 4))
+            Alternative(letter=self.classifier.label_names[index], confidence=round(float(probabilities[index]), 4))
             for index in best
         )
         return Recognition(
@@ -109,7 +110,7 @@ class Recognizer:
             alternatives=alternatives,
             needs_motion=alternatives[0].letter in MOTION_LETTERS,
             reason=None,
-            model_version=self._classifier.version,
+            model_version=self.classifier.version,
         )
 
     def _no_letter(self, reason: NoLetter) -> Recognition:
@@ -120,7 +121,7 @@ class Recognizer:
             alternatives=(),
             needs_motion=False,
             reason=reason,
-            model_version=self._classifier.version,
+            model_version=self.classifier.version,
         )
 
 

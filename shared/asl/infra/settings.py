@@ -56,6 +56,7 @@ class Settings(BaseSettings):
         None,
         description="Redis, through which Celery workers are rung; local workers look for themselves.",
     )
+    recognition_tenant: str = Field("local", description="Whose model in production answers recognition calls.")
     require_key: bool | None = Field(
         None, description="Whether calls need an API key; by default where the database is Postgres."
     )
