@@ -14,6 +14,7 @@ from servers import PostgresServer, RedisServer, S3Server
 
 from asl.infra import schema
 from asl.infra.database import Database
+from asl.infra.storage import Storage, open_storage
 
 _STARTED = "\n--- started\n"
 
@@ -108,6 +109,13 @@ class Platform:
         if self._database is None:
             self._database = Database(self.settings["ASL_DATABASE_URL"])
         return self._database
+
+    @property
+    def storage(self) -> Storage:
+        """The artifacts, as the processes see them."""
+        url = self.settings.get("ASL_STORAGE_URL", f"{self.settings['ASL_HOME']}/artifacts")
+        keys = [self.settings.get(f"ASL_STORAGE_{name}_KEY") for name in ("ACCESS", "SECRET")]
+        return open_storage(url, *keys)
 
     def client(self, **kwargs) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=30, trust_env=False, **kwargs)

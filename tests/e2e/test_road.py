@@ -1,6 +1,7 @@
 """The whole road as a user goes it, without a restart: photographs, data set, features, model, report, letters."""
 
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -113,3 +114,14 @@ def wait_for_version(client, image, version):
         if answer.model_version == version:
             return answer
     pytest.fail(f"expected {version} to answer, found {answer.model_version}")
+
+
+def test_the_readmes_client_runs(platform, rendered, tmp_path, monkeypatch, capsys):
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (snippet,) = (block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "asl.client" in block)
+    (tmp_path / "data").mkdir()
+    shutil.copytree(rendered / "train", tmp_path / "data" / "demo")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(snippet.replace("http://127.0.0.1:8000", platform.url), "README.md", "exec"), {})  # noqa: S102 - ours
+    assert "accuracy" in capsys.readouterr().out
+    assert (tmp_path / "best_model.pt").stat().st_size > 0

@@ -1,11 +1,11 @@
 """Removes what nothing refers to: objects of attempts that came to nothing, and events that nobody replays."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from asl.contracts import ENDED, EventKind, JobKind, JobState
@@ -17,7 +17,8 @@ from asl.infra.tables import Job
 MIN_AGE: Final = timedelta(hours=24)
 """Younger objects may belong to work that has not been written down yet."""
 
-_PREFIXES: Final = ("jobs/", "datasets/", "imports/")
+_Finder = Callable[[Session, Sequence[str]], set[str]]
+
 _MANIFEST: Final = ".jsonl"
 _UNFINISHED: Final = tuple(state for state in JobState if state not in ENDED)
 _BATCH: Final = 500
@@ -37,12 +38,12 @@ def remove_orphans(database: Database, storage: Storage, min_age: timedelta = MI
     """
     before = datetime.now(UTC) - min_age
     n_removed = 0
-    for prefix in _PREFIXES:
+    for prefix, find_referred_to in _FINDERS.items():
         old = (entry.key for entry in storage.list(prefix) if entry.modified_at < before)
         for keys in _batches(old):
-            for key in _orphans_of(database, keys):
+            for key in _without_reference(database, keys, find_referred_to):
                 # Again: while others were deleted, the same content may have been uploaded anew and written down.
-                if _orphans_of(database, [key]):
+                if _without_reference(database, [key], find_referred_to):
                     storage.delete(key)
                     n_removed += 1
     return n_removed
@@ -60,59 +61,48 @@ def trim_events(session: Session) -> None:
     )
 
 
-def _orphans_of(database: Database, keys: Sequence[str]) -> list[str]:
-    """Return those keys that no row refers to, in order."""
+def _without_reference(database: Database, keys: Sequence[str], find_referred_to: _Finder) -> list[str]:
     with database.reading() as session:
-        # Unfinished jobs first: one that ends from here on is among them, and one that has ended has written down what
-        # it publishes. The other way round it could end between the two looks, and appear in neither.
-        kept = _of_unfinished_jobs(session, keys) | _published(session, keys) | _of_datasets(session, keys)
+        kept = find_referred_to(session, keys)
     return [key for key in keys if key not in kept]
 
 
-def _of_unfinished_jobs(session: Session, keys: Sequence[str]) -> set[str]:
-    """Find what jobs that have not ended may still need: all of their own, what they were given, checkpoints."""
-    ids = _job_ids(keys)
+def _of_jobs(session: Session, keys: Sequence[str]) -> set[str]:
+    """Find what jobs have published, and what those that have not ended may still need."""
+    ids = {key.split("/")[1] for key in keys}
+    # Unfinished jobs first: one that ends from here on is among them, and one that has ended has written down what it
+    # publishes. The other way round it could end between the two looks, and appear in neither.
     alive = set(session.scalars(select(Job.id).where(Job.id.in_(ids), Job.state.in_(_UNFINISHED))))
-    needed = {key for key in keys if key.startswith("jobs/") and _part(key, 1) in alive}
-    if any(key.startswith("imports/") for key in keys):
-        given = Job.request["key"].as_string()
-        is_import = (Job.kind == JobKind.MODEL_IMPORT, Job.state.in_(_UNFINISHED))
-        needed |= set(session.scalars(select(given).where(*is_import, given.in_(keys))))
-    if ids - alive:  # a retried job goes on from the checkpoints of one that has ended
-        for checkpoint in session.scalars(
-            select(Job.checkpoint).where(Job.state.in_(_UNFINISHED), Job.checkpoint.is_not(None))
-        ):
-            needed |= set(_texts(checkpoint)).intersection(keys)
-    return needed
-
-
-def _published(session: Session, keys: Sequence[str]) -> set[str]:
-    """Find the files of jobs that have succeeded, and of models."""
+    kept = {key for key in keys if key.split("/")[1] in alive}
+    if ids - alive:
+        kept |= _of_checkpoints(session).intersection(keys)
     artifacts = select(tables.Artifact.key).where(tables.Artifact.key.in_(keys))
-    models = select(tables.Model.key).where(tables.Model.job_id.in_(_job_ids(keys)))
-    return {*session.scalars(artifacts), *session.scalars(models)}
+    models = select(tables.Model.key).where(tables.Model.job_id.in_(ids))
+    return {*kept, *session.scalars(artifacts), *session.scalars(models)}
+
+
+def _of_checkpoints(session: Session) -> set[str]:
+    """Find what unfinished jobs go on from: a retried one from the checkpoints of another, which has ended."""
+    noted = select(Job.checkpoint).where(Job.state.in_(_UNFINISHED), Job.checkpoint.is_not(None))
+    return {text for checkpoint in session.scalars(noted) for text in _texts(checkpoint)}
 
 
 def _of_datasets(session: Session, keys: Sequence[str]) -> set[str]:
     """Find photographs and versions; by data set and hash, which are indexed, as the keys tell them."""
-    hashes = [(_part(key, 1), _part(key, -1).removesuffix(_MANIFEST)) for key in keys if key.startswith("datasets/")]
-    if not hashes:
-        return set()
+    # Not by pairs of both: SQLite would read the whole table. A batch is of few data sets, being in order.
+    ids = {key.split("/")[1] for key in keys}
+    hashes = {key.rpartition("/")[2].removesuffix(_MANIFEST) for key in keys}
     sample, version = tables.Sample, tables.DatasetVersion
-    samples = select(sample.key).where(tuple_(sample.dataset_id, sample.sha256).in_(hashes))
-    versions = select(version.manifest_key).where(
-        version.dataset_id.in_({dataset_id for dataset_id, _ in hashes}),
-        version.digest.in_([digest for _, digest in hashes]),
-    )
+    samples = select(sample.key).where(sample.dataset_id.in_(ids), sample.sha256.in_(hashes))
+    versions = select(version.manifest_key).where(version.dataset_id.in_(ids), version.digest.in_(hashes))
     return {*session.scalars(samples), *session.scalars(versions)}
 
 
-def _job_ids(keys: Sequence[str]) -> set[str]:
-    return {_part(key, 1) for key in keys if key.startswith("jobs/")}
-
-
-def _part(key: str, place: int) -> str:
-    return key.split("/")[place]
+def _of_imports(session: Session, keys: Sequence[str]) -> set[str]:
+    """Find the uploaded files that have not been checked yet."""
+    given = Job.request["key"].as_string()
+    is_unfinished = (Job.kind == JobKind.MODEL_IMPORT, Job.state.in_(_UNFINISHED))
+    return set(session.scalars(select(given).where(*is_unfinished, given.in_(keys))))
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -127,3 +117,7 @@ def _texts(value: Any) -> Iterator[str]:
 def _batches(keys: Iterator[str]) -> Iterator[list[str]]:
     while batch := list(islice(keys, _BATCH)):
         yield batch
+
+
+_FINDERS: Final[Mapping[str, _Finder]] = {"jobs/": _of_jobs, "datasets/": _of_datasets, "imports/": _of_imports}
+"""By the beginning of keys, how those that a row refers to are found."""

@@ -1,0 +1,131 @@
+"""Faults: each is a function that makes a function of a storm, which disturbs it until its jobs have ended."""
+
+import os
+import platform as machine
+import signal
+import time
+from contextlib import contextmanager, suppress
+
+from storm import Kill
+
+
+def kill_workers(every_s):
+    """Kill one worker after the other: with its whole family, or alone, so that its jobs' processes must notice."""
+
+    def act(storm):
+        while storm.goes_on(every_s):
+            with storm.lock:
+                if at_work := _at_work(storm):
+                    kill_worker(storm, storm.random.choice(at_work), alone=storm.random.random() < 0.5)
+
+    return act
+
+
+def kill_worker(storm, worker, *, alone):
+    """Kill a worker that runs, and note when; the storm's lock is held."""
+    storm.kills.append(Kill(f"{machine.node()}-{worker.pid}", time.time()))
+    worker.kill_alone() if alone else worker.kill()
+
+
+def kill_process(process, every_s):
+    """Kill one of the platform's processes now and then; it is started again as all are."""
+
+    def act(storm):
+        while storm.goes_on(every_s):
+            with storm.lock:
+                if process.is_running:
+                    process.kill()
+                    storm.hits["process"] += 1
+
+    return act
+
+
+def kill_server(server, every_s, down_s=1.0):
+    """Kill a server now and then, and start it again."""
+
+    def act(storm):
+        while storm.goes_on(every_s):
+            server.kill()
+            time.sleep(down_s)
+            server.start()
+            storm.hits[type(server).__name__] += 1
+
+    return act
+
+
+def restart_server(server, n_times, every_s, down_s=0.5):
+    """Restart a server a number of times, whatever the jobs do: in turns as an operator does, and hard."""
+
+    def act(storm):
+        storm.goes_on(every_s)
+        for number in range(n_times):
+            server.stop() if number % 2 == 0 else server.kill()
+            time.sleep(down_s)
+            server.start()
+            storm.hits[type(server).__name__] += 1
+            time.sleep(every_s)
+
+    return act
+
+
+def freeze_workers(n_workers, after_s, for_s):
+    """Freeze some workers past their lease, once; they wake up with writes that come too late."""
+
+    def act(storm):
+        if storm.goes_on(after_s):
+            with storm.lock:
+                storm.frozen |= set(_at_work(storm)[:n_workers])
+                for worker in storm.frozen:
+                    worker.pause()
+            time.sleep(for_s)
+            with storm.lock:
+                for worker in storm.frozen:
+                    worker.resume()
+                storm.hits["frozen"] += len(storm.frozen)
+                storm.frozen.clear()
+
+    return act
+
+
+@contextmanager
+def frozen(server):
+    """Freeze a server for the time of a block."""
+    server.pause()
+    try:
+        yield
+    finally:
+        server.resume()
+
+
+def kill_anything(every_s):
+    """Kill a job's process, a worker alone or the gateway, at random."""
+
+    def act(storm):
+        while storm.goes_on(every_s):
+            with storm.lock:
+                _kill_one(storm)
+
+    return act
+
+
+def _at_work(storm):
+    """Return the workers that could be hit now; who is frozen is to wake up."""
+    return [worker for worker in storm.platform.workers if worker.is_at_work and worker not in storm.frozen]
+
+
+def _kill_one(storm):
+    at_work = _at_work(storm)
+    victims = {
+        "job": [pid for worker in at_work for pid in worker.job_pids],
+        "worker": at_work,
+        "gateway": [gateway for gateway in [storm.platform.gateway] if gateway.is_at_work],
+    }
+    kind = storm.random.choice(sorted(kind for kind, found in victims.items() if found) or ["none"])
+    storm.hits[kind] += 1
+    if kind == "job":
+        with suppress(ProcessLookupError):  # it has ended meanwhile
+            os.kill(storm.random.choice(victims["job"]), signal.SIGKILL)
+    elif kind == "worker":
+        kill_worker(storm, storm.random.choice(at_work), alone=True)
+    elif kind == "gateway":
+        storm.platform.gateway.kill()

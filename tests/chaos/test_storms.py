@@ -1,0 +1,140 @@
+"""Storms over the whole platform: nothing that was accepted is lost, and nothing is done twice."""
+
+import sqlite3
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from account import percentile
+from faults import (
+    freeze_workers,
+    frozen,
+    kill_anything,
+    kill_process,
+    kill_server,
+    kill_workers,
+    restart_server,
+)
+from platforms import OneMachine
+from storm import IS_LONG, Storm
+
+from asl.infra import components, schema
+
+N_JOBS = 1000 if IS_LONG else 80
+_MAX_POST_P99_S = 0.2
+_MAX_RECOVERY_P95_S = 8.0
+
+pytestmark = pytest.mark.timeout(900 if IS_LONG else 240)
+
+
+def test_killed_workers(stack, note):
+    storm = Storm(stack, "R1 a worker killed every 10 s" if IS_LONG else "R1 a worker killed every 4 s", N_JOBS)
+    account = storm.run(kill_workers(10 if IS_LONG else 4))
+    note(account)
+    assert account.recoveries_s
+    assert account.recovery_p95_s < _MAX_RECOVERY_P95_S
+
+
+def test_everything_at_once(stack, note):
+    storm = Storm(stack, "R2 workers, Redis, Postgres, dispatcher killed, workers frozen", N_JOBS)
+    note(
+        storm.run(
+            kill_workers(3 if IS_LONG else 4),
+            kill_server(stack.redis, 11 if IS_LONG else 5),
+            kill_server(stack.postgres, 17 if IS_LONG else 7),
+            kill_process(stack.dispatcher, 13 if IS_LONG else 6),
+            freeze_workers(2, after_s=2, for_s=8),
+        )
+    )
+    assert storm.hits["frozen"]
+    assert storm.hits["PostgresServer"]
+    assert storm.hits["RedisServer"]
+
+
+def test_redis_emptied(stack, note):
+    storm = Storm(stack, "R4 Redis emptied at 30 %", N_JOBS)
+
+    def empty(storm):
+        while storm.n_ended() < 0.3 * storm.n_jobs:
+            assert storm.goes_on(0.05)
+        stack.redis.flush()
+        storm.hits["flush"] += 1
+
+    note(storm.run(empty))
+    assert storm.hits["flush"] == 1
+
+
+def test_redis_frozen(stack, note):
+    freeze_s = 60 if IS_LONG else 12
+    storm = Storm(stack, f"R5 Redis frozen for {freeze_s} s", N_JOBS, rate_per_s=N_JOBS / freeze_s)
+    began = {}
+
+    def freeze(storm):
+        storm.goes_on(1)
+        with frozen(stack.redis):
+            began["frozen"] = time.time()
+            _wait_for_broker(stack, is_well=False)
+            left_s = freeze_s - (time.time() - began["frozen"])
+            time.sleep(max(0.0, left_s))
+            began["thawed"] = time.time()
+
+    account = storm.run(freeze)
+    note(account)
+    _wait_for_broker(stack, is_well=True)
+    waits = [call.seconds for call in storm.calls if began["frozen"] < call.began < began["thawed"]]
+    assert set(storm.answers) == {202}
+    assert percentile(waits, 0.99) < _MAX_POST_P99_S
+
+
+def test_redis_absent_at_the_start(stack, note, hand_jpeg, landmarker_path):
+    assert landmarker_path.exists()  # without it the gateway has nothing to recognize with
+    stack.stop()
+    stack.redis.kill()
+    stack.launch()
+    stack.gateway.wait_until_ready()
+    with stack.client() as client:
+        answer = client.post("/v1/recognitions", files={"file": ("hand.jpg", hand_jpeg("B"), "image/jpeg")})
+        assert answer.status_code == httpx.codes.OK, answer.text
+    storm = Storm(stack, "R6 no Redis from the start", N_JOBS // 2)
+    note(storm.run())
+    stack.redis.start()
+    _wait_for_broker(stack, is_well=True)
+
+
+def test_postgres_restarted(stack, note):
+    n_times, every_s = (10, 3.0) if IS_LONG else (4, 1.5)
+    name = f"R7 Postgres restarted {n_times} times"
+    storm = Storm(stack, name, N_JOBS, rate_per_s=N_JOBS / (n_times * (every_s + 1.5)))
+    note(storm.run(restart_server(stack.postgres, n_times, every_s)))
+    assert storm.hits["PostgresServer"] == n_times
+    assert storm.answers[503]
+    assert set(storm.answers) <= {202, 503}
+
+
+def test_one_machine(tmp_path, note):
+    with OneMachine(tmp_path, ASL_MAX_UNFINISHED_JOBS="100000") as platform:
+        schema.upgrade(platform.database)
+        platform.start(n_workers=2)
+        storm = Storm(platform, "R14 one machine, a kill every second", N_JOBS, step_s=(0.05, 0.3))
+        note(storm.run(kill_anything(1.0)))
+        assert storm.hits.keys() >= {"job", "worker", "gateway"}
+        platform.stop()
+        path = Path(platform.settings["ASL_HOME"]) / "asl.db"
+        with sqlite3.connect(path) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def _wait_for_broker(stack, *, is_well, timeout_s=30):
+    """Wait until the dispatcher has written down how Redis is, and the gateway says so."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        with stack.database.reading() as session:
+            told = [part.detail["broker_ok"] for part in components.alive(session) if part.role == "dispatcher"]
+        with stack.client() as client:
+            ready = client.get("/readyz").json()
+        is_degraded = ready["status"] == "degraded"
+        if told and told[-1] == is_well and ready["checks"]["broker"]["ok"] == is_well and is_degraded != is_well:
+            return
+        assert time.monotonic() < deadline, f"{told} {ready}"
+        time.sleep(0.2)
