@@ -9,13 +9,18 @@ from contextlib import contextmanager, suppress
 from storm import Kill
 
 
-def kill_workers(every_s):
-    """Kill one worker after the other: with its whole family, or alone, so that its jobs' processes must notice."""
+def kill_workers(every_s, n_spared=0):
+    """Kill one worker after the other: with its whole family, or alone, so that its jobs' processes must notice.
+
+    Args:
+        every_s: Pause between two kills.
+        n_spared: None is killed unless so many others are at work: they are there to take the jobs over.
+    """
 
     def act(storm):
         while storm.goes_on(every_s):
             with storm.lock:
-                if at_work := _at_work(storm):
+                if len(at_work := _at_work(storm)) > n_spared:
                     kill_worker(storm, storm.random.choice(at_work), alone=storm.random.random() < 0.5)
 
     return act
