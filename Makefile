@@ -38,6 +38,8 @@ bench: setup ## Measure speed against floors taken in the same run
 	$(BIN)/python tests/bench/bench_training.py
 	$(BIN)/python tests/bench/bench_extraction.py
 	$(BIN)/python tests/bench/bench_recognition.py
+	$(BIN)/python tests/bench/bench_jobs.py
+	$(BIN)/python tests/bench/bench_job_list.py
 
 demo-data: setup ## Render a small class-folder data set into data/demo
 	$(BIN)/asl demo-data --output-dir data/demo

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import Scope
 
 from asl import errors
@@ -66,6 +67,10 @@ _HTTP_CODES: Final[Mapping[int, tuple[str, str, str]]] = {
 """Status of an error that the framework raised -> code, detail, hint; texts of our own, so that no input is echoed."""
 
 
+_METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+_PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
+
+
 class Problem(BaseModel, extra="allow"):
     """Why a request was not answered, as RFC 9457 has it; clients tell problems apart by `code`."""
 
@@ -87,7 +92,7 @@ def problem_of(error: errors.AslError, scope: Scope, **extra: Any) -> Response:
         extra: More members of the problem.
     """
     status = status_of(error)
-    headers = {}
+    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
     if status in _TRY_LATER:
         headers["Retry-After"] = str(_RETRY_AFTER_S.get(type(error), _RETRY_AFTER_DEFAULT_S))
     return _respond(status, (error.code, error.message, error.hint), scope, headers, extra)
@@ -110,10 +115,9 @@ def request_id(scope: Scope) -> str:
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Describe problem answers for the OpenAPI document."""
-    schema = Problem.model_json_schema()
+    """Describe problem answers for the OpenAPI document, to which `install` adds the schema that they refer to."""
     return {
-        status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
+        status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
         for status in statuses
     }
 
@@ -126,6 +130,14 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(errors.AslError, _on_error)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_invalid)
+    describe = app.openapi
+
+    def describe_with_problem() -> dict[str, Any]:
+        document = describe()
+        document["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+        return document
+
+    app.openapi = describe_with_problem  # type: ignore[method-assign] # FastAPI's own way to add to its document
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
@@ -137,7 +149,20 @@ async def _on_error(request: Request, error: Exception) -> Response:
 
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
-    return http_problem(error.status_code, request.scope, error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods_of(request))
+    return http_problem(error.status_code, request.scope, headers)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """Return the methods of a path; the framework names those of its first route alone."""
+    scopes = {method: {**request.scope, "method": method} for method in _METHODS}
+    return [
+        method
+        for method, scope in scopes.items()
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+    ]
 
 
 async def _on_invalid(request: Request, error: Exception) -> Response:

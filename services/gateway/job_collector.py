@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from asl.contracts import ENDED, JobKind, JobState, Queue
 from asl.errors import AslError
-from asl.infra import job_metrics
+from asl.infra import job_metrics, schema
 from asl.infra.database import Database
 
 _FRESH_S: Final = 5.0
@@ -60,7 +60,8 @@ class JobCollector(Collector):
 
     def _read_lately(self) -> _Read | None:
         with self._lock:
-            if self._latest and time.monotonic() - self._latest.at < self._fresh_s:
+            asked_at = time.monotonic()
+            if self._latest and asked_at - self._latest.at < self._fresh_s:
                 return self._latest
             if self._reader is None or not self._reader.is_alive():
                 # A thread for each: one that hangs at a frozen database keeps neither a scrape nor the end waiting.
@@ -68,11 +69,11 @@ class JobCollector(Collector):
                 self._reader.start()
             reader = self._reader
         reader.join(_PATIENCE_S)
-        latest = self._latest
-        return latest if latest and time.monotonic() - latest.at < self._fresh_s + _PATIENCE_S else None
+        return self._latest if self._latest and self._latest.at >= asked_at else None
 
     def _read(self) -> None:
         try:
+            schema.check_current(self._database)
             with self._database.reading() as session:
                 figures, n_takeovers = job_metrics.read(session), self._takeovers.read(session)
         except AslError as error:

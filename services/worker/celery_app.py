@@ -9,7 +9,7 @@ import threading
 from typing import Any, Final
 
 import structlog
-from celery import Celery, signals
+from celery import Celery, bootsteps, signals
 
 from asl.contracts import Queue
 from asl.errors import OptionsInvalid
@@ -79,12 +79,17 @@ def install(celery: Celery, settings: Settings) -> None:
         if worker := state.get("worker"):
             worker.drain(Queue(queue))
 
-    def start(sender: Any, **_: Any) -> None:
-        queues = tuple(Queue(queue.name) for queue in sender.task_consumer.queues)
-        worker = Worker(settings, database_of(settings), queues, stopping)
-        state["worker"] = worker
-        threading.Thread(target=worker.look_for_work, name="alive", daemon=True).start()
-        _log.info("worker ready", worker=worker.id, queues=queues)
+    class Jobs(bootsteps.StartStopStep):  # type: ignore[misc] # Celery has no types
+        """Starts before Celery connects to Redis, and so also where Redis is away: the worker looks for itself."""
+
+        requires = ("celery.worker.components:Pool",)
+
+        def start(self, controller: Any) -> None:
+            queues = tuple(Queue(name) for name in controller.app.amqp.queues.consume_from)
+            worker = Worker(settings, database_of(settings), queues, stopping)
+            state["worker"] = worker
+            threading.Thread(target=worker.look_for_work, name="alive", daemon=True).start()
+            _log.info("worker ready", worker=worker.id, queues=[str(queue) for queue in queues])
 
     def stop(**_: Any) -> None:
         stopping.set()
@@ -95,7 +100,7 @@ def install(celery: Celery, settings: Settings) -> None:
             worker.forget()
 
     celery.task(answer_ring, name=RING, ignore_result=True)
-    signals.worker_ready.connect(start, weak=False)
+    celery.steps["worker"].add(Jobs)
     signals.worker_shutting_down.connect(stop, weak=False)
     signals.worker_shutdown.connect(leave, weak=False)
 

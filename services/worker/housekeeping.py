@@ -1,7 +1,6 @@
 """What happens though nobody asks: dead workers' jobs are taken back, ends are told, leftovers are removed."""
 
 import threading
-import time
 from typing import Final
 
 import structlog
@@ -21,14 +20,12 @@ _log = structlog.get_logger()
 
 def keep_house(settings: Settings, database: Database, storage: Storage, stopping: threading.Event) -> None:
     """Do it over and over until told to stop; any number of processes may."""
-    swept_at = time.monotonic()  # not at once: after a restart there is more urgent work
+    # In a thread of its own, which nobody waits for: a sweep may take minutes, and jobs are to be taken back meanwhile.
+    threading.Thread(target=_tidy_hourly, args=(database, storage, stopping), name="tidying", daemon=True).start()
     while not stopping.wait(_EVERY_S):
         try:
             take_back(database)
             webhooks.deliver_due(database, settings)
-            if time.monotonic() - swept_at > _SWEEP_EVERY_S:
-                swept_at = time.monotonic()
-                tidy(database, storage)
         except Unavailable as error:
             _log.warning("housekeeping waits", why=error.message)
 
@@ -53,3 +50,11 @@ def tidy(database: Database, storage: Storage) -> None:
         sweep.trim_events(session)
     n_removed = sweep.remove_orphans(database, storage)
     _log.info("swept", n_objects=n_removed)
+
+
+def _tidy_hourly(database: Database, storage: Storage, stopping: threading.Event) -> None:
+    while not stopping.wait(_SWEEP_EVERY_S):  # not at once: after a restart there is more urgent work
+        try:
+            tidy(database, storage)
+        except Unavailable as error:
+            _log.warning("tidying waits", why=error.message)

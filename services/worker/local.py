@@ -37,7 +37,7 @@ def run(settings: Settings, queues: tuple[Queue, ...], stopping: threading.Event
     ]
     for thread in threads:
         thread.start()
-    _log.info("worker ready", worker=worker.id, queues=queues)
+    _log.info("worker ready", worker=worker.id, queues=[str(queue) for queue in queues])
     doorbell = Doorbell(database)
     while not stopping.is_set():
         try:

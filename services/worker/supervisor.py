@@ -117,7 +117,7 @@ class Supervisor:
             case ("progress", fields):
                 self._note_progress(Progress.model_validate(fields))
             case ("log", text):
-                self._events.append(Event(EventKind.LOG, {"text": text}))
+                self._events.append(_line(text))
             case ("checkpoint", checkpoint):
                 self._checkpoint = checkpoint
             case _:
@@ -186,7 +186,7 @@ class Supervisor:
         else:
             self._fail(Crashed(f"the job's process ended without a word (exit code {code})"), retry=True)
         if said := _tail(output):
-            self._events.append(Event(EventKind.LOG, {"text": said}))
+            self._events.append(_line(said))
 
     def _conclude(self) -> None:
         """Write down the end."""
@@ -226,6 +226,8 @@ class Supervisor:
             try:
                 with self._database.transaction() as session:
                     jobs.record(session, self._claim, self._settings.lease_s, self._progress, self._events)
+                    if self._checkpoint:  # its last words: what a training saves when it is told to stop
+                        jobs.save_checkpoint(session, self._claim, self._checkpoint)
                     # A commit whose answer was lost has ended the job already.
                     done = write(session) or jobs.has_ended(session, self._claim)
                 break
@@ -242,6 +244,13 @@ class Supervisor:
 
 def _described(error: AslError) -> dict[str, str]:
     return {"code": error.code, "message": error.message, "hint": error.hint}
+
+
+def _line(text: str) -> Event:
+    """Make a line of the job's log of any text; Postgres takes neither NUL nor half of a surrogate pair."""
+    return Event(
+        EventKind.LOG, {"text": text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")}
+    )
 
 
 def _tail(output: Path) -> str:

@@ -103,7 +103,7 @@ def measure_workers(platform, n_photographs, n_rounds):
             second.close()
             ratios.append(one / two)
             print(f"1 worker {one:6.1f} s   2 workers {two:6.1f} s   {one / two:.2f}x")
-    print(f"median {statistics.median(ratios):.2f}x (wanted: {WANTED_SPEEDUP}x; this machine has {os.cpu_count()} cores)")
+    print(f"median {statistics.median(ratios):.2f}x (wanted: {WANTED_SPEEDUP}x; {os.cpu_count()} cores here)")
 
 
 def extract(platform, client):

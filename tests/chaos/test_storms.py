@@ -95,11 +95,9 @@ def test_redis_absent_at_the_start(stack, note, hand_jpeg, landmarker_path):
     stack.launch()
     stack.gateway.wait_until_ready()
     with stack.client() as client:
-        answer = client.post(
-            "/api/v1/asl/recognitions", content=hand_jpeg("B"), headers={"Content-Type": "image/jpeg"}
-        )
+        answer = client.post("/api/v1/asl/recognitions", files={"file": hand_jpeg("B")})
         assert answer.status_code == httpx.codes.OK, answer.text
-    storm = Storm(stack, "R6 no Redis from the start", N_JOBS // 2)
+    storm = Storm(stack, "R6 no Redis from the start", N_JOBS // 2, limit_s=30)
     note(storm.run())
     stack.redis.start()
     _wait_for_broker(stack, is_well=True)

@@ -128,8 +128,9 @@ def test_openapi_documents_every_answer(service: Any) -> None:
     with service.client() as client:
         document = client.get("/openapi.json").json()
     operation = document["paths"][RECOGNITIONS]["post"]
-    assert set(operation["responses"]) == {"200", "413", "415", "422", "500", "503"}
-    problems = [operation["responses"][status]["content"] for status in ("413", "415", "422", "500", "503")]
+    statuses = {"400", "401", "403", "413", "415", "422", "429", "500", "503"}
+    assert set(operation["responses"]) == {"200", *statuses}
+    problems = [operation["responses"][status]["content"] for status in statuses]
     assert all(list(content) == ["application/problem+json"] for content in problems)
     assert "examples" in operation["responses"]["200"]["content"]["application/json"]
     assert "file" in json.dumps(operation["requestBody"])
@@ -141,10 +142,14 @@ def test_health_and_readiness(service: Any) -> None:
         assert client.get("/healthz").json() == {"status": "ok"}
         ready = client.get("/readyz")
     assert ready.status_code == 200
-    assert ready.json()["status"] == "ready"
+    assert ready.json()["status"] == "degraded"  # recognition answers; jobs would wait for a worker
     assert {name: check["ok"] for name, check in ready.json()["checks"].items()} == {
         "classifier": True,
         "landmarker": True,
+        "database": True,
+        "storage": True,
+        "worker-cpu": False,
+        "worker-gpu": False,
     }
 
 

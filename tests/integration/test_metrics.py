@@ -4,15 +4,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from databases import KINDS, fresh
+from databases import KINDS, fresh, fresh_url
 from gateways import bearer, running, settings_of
 from prometheus_client.parser import text_string_to_metric_families
 from servers import PostgresServer
 from sqlalchemy import null, update
 
 from asl.contracts import JobError, JobKind, JobState, Queue
-from asl.infra import components, job_metrics, jobs
-from asl.infra.database import now
+from asl.infra import components, job_metrics, jobs, schema
+from asl.infra.database import Database, now
 from asl.infra.job_metrics import TakeoverCount
 from asl.infra.tables import Job, JobEvent, WebhookDelivery
 from services.gateway.job_collector import JobCollector
@@ -208,7 +208,13 @@ def test_delivered_webhooks_are_not_pending(database):
 @pytest.mark.parametrize("fault", ["kill", "pause"])
 def test_without_the_database_the_process_tells_its_own(fault, tmp_path, postgres_server):  # noqa: ARG001 - skips
     with PostgresServer() as server:
-        with running(settings_of(tmp_path, database_url=server.create_database(), require_key=False)) as client:
+        url = server.create_database()
+        database = Database(url)
+        schema.upgrade(database)
+        database.close()
+        with running(settings_of(tmp_path, database_url=url, require_key=False)) as client:
+            assert _scrape(client)["asl_database_up",] == 1
+            time.sleep(5.1)  # what was read counts no longer
             getattr(server, fault)()
             client.get("/healthz")
             started = time.monotonic()
@@ -218,6 +224,11 @@ def test_without_the_database_the_process_tells_its_own(fault, tmp_path, postgre
             assert found["asl_http_requests_total", "GET", "/healthz", "200"] == 1
             assert not [key for key in found if key[0] == "asl_jobs"]
         server.resume()
+
+
+def test_a_database_without_its_tables_has_no_figures(tmp_path, request):
+    with fresh_url("postgres", request, tmp_path) as url, running(settings_of(tmp_path, database_url=url)) as client:
+        assert _scrape(client)["asl_database_up",] == 0
 
 
 def test_no_key_is_asked_for(tmp_path):

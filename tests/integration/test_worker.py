@@ -1,4 +1,4 @@
-"""Workers as processes, on one machine and on the full stack: they take jobs, survive what they must, and leave well."""
+"""Workers as processes, on one machine and on the full stack: they do jobs, survive faults, and leave well."""
 
 import os
 import signal
@@ -53,7 +53,7 @@ def job_processes(job_id):
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
-                links = [os.readlink(link) for link in (folder / "fd").iterdir()]
+                links = [str(link.readlink()) for link in (folder / "fd").iterdir()]
             except OSError:
                 continue
             found += [int(folder.name)] if any(f"asl-job-{job_id[:8]}-" in link for link in links) else []

@@ -26,6 +26,14 @@ _LOGGED: Final = (EventKind.LOG, EventKind.STATE)
 _Reader = Annotated[Principal, Depends(allow(Scope.READ))]
 
 
+def _described_event() -> dict[str, Any]:
+    """Describe what is in an event's `data`, without definitions of its own, for which a document has no place."""
+    schema = JobEvent.model_json_schema()
+    schema["properties"]["kind"] = schema.pop("$defs")["EventKind"]
+    content = {"contentMediaType": "application/json", "contentSchema": schema}
+    return {"required": ["data"], "properties": {"data": content}}
+
+
 @dataclass(frozen=True)
 class _Watch:
     job_id: str
@@ -64,7 +72,7 @@ def _begin(
     "nothing can come any more.",
     response_class=EventSourceResponse,
     responses={
-        200: {"description": "Events.", "content": {"text/event-stream": {"schema": JobEvent.model_json_schema()}}},
+        200: {"description": "Events.", "content": {"text/event-stream": {"itemSchema": _described_event()}}},
         204: {"description": "The job has ended, and all of its events are known."},
         **errors.documented(401, 403, 404, 422, 429, 500, 503),
     },

@@ -176,7 +176,9 @@ def _accept(
     requests: Sequence[JobRequest],
     to_answer: Callable[[Sequence[Job]], dict[str, Any]],
 ) -> Response:
-    gateway = gateway_of(request)
+    gateway, body = gateway_of(request), [asked.model_dump(mode="json") for asked in requests]
+    if answer := idempotency.find_answer(gateway.database, caller.tenant, key, _fingerprint(request, body)):
+        return _answered(answer, is_replayed=True)
     # Before the transaction: this may write to the store.
     prepared = submission.prepare(gateway.database, gateway.storage, gateway.settings, caller.tenant, requests)
 
@@ -185,7 +187,7 @@ def _accept(
         rows = [job_views.find(session, caller.tenant, job_id) for job_id in ids]
         return to_answer([job_views.show(session, row) for row in rows])
 
-    return _once(caller, request, key, [asked.model_dump(mode="json") for asked in requests], make)
+    return _once(caller, request, key, body, make)
 
 
 def _once(
@@ -193,8 +195,15 @@ def _once(
 ) -> Response:
     """Make jobs once, and answer 202 with them."""
     database = gateway_of(request).database
-    asked = idempotency.fingerprint(request.method, request.url.path, body)
-    answer, is_replayed = idempotency.once(database, caller.tenant, key, asked, make)
+    answer, is_replayed = idempotency.once(database, caller.tenant, key, _fingerprint(request, body), make)
+    return _answered(answer, is_replayed=is_replayed)
+
+
+def _fingerprint(request: Request, body: Any) -> str:
+    return idempotency.fingerprint(request.method, request.url.path, body)
+
+
+def _answered(answer: Mapping[str, Any], *, is_replayed: bool) -> Response:
     last = answer["jobs"][-1] if "jobs" in answer else answer
     headers = {"Location": f"{PREFIX}/{last['id']}", **_RETRY_AFTER}
     if is_replayed:

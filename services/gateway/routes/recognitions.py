@@ -18,6 +18,7 @@ from services.gateway.startup import gateway_of
 
 router = APIRouter(prefix="/api/v1/asl", tags=["recognition"])
 _T = TypeVar("_T")
+_Caller = Annotated[Principal, Depends(allow(Scope.RECOGNIZE))]
 
 _EXAMPLES: Final = {
     "letter": {
@@ -70,16 +71,17 @@ class ClassifierInUse(Contract):
     response_description="The letter, how sure the classifier is, and the signer's hand.",
     responses={
         200: {"content": {"application/json": {"examples": _EXAMPLES}}},
-        **errors.documented(413, 415, 422, 500, 503),
+        **errors.documented(*STATUSES, 400, 413, 415, 422, 500),
     },
     openapi_extra={"requestBody": uploads.BODY_SCHEMA},
 )
-async def recognize(request: Request) -> Response:
+async def recognize(request: Request, _: _Caller) -> Response:
     """Answer one picture."""
     gateway = gateway_of(request)
     pool = gateway.recognizers()
     data = await uploads.read_picture(request, gateway.settings.max_image_bytes)
     recognition = await _while_connected(request.receive, pool.recognize(data))
+    request.state.outcome = recognition.reason or "letter"  # for the metrics
     # As bytes: FastAPI would validate our own object once more.
     return Response(recognition.model_dump_json(), media_type="application/json")
 
@@ -91,9 +93,7 @@ async def recognize(request: Request) -> Response:
     "until a model was promoted.",
     responses=errors.documented(*STATUSES, 500),
 )
-async def classifier_in_use(
-    request: Request, _: Annotated[Principal, Depends(allow(Scope.RECOGNIZE))]
-) -> ClassifierInUse:
+async def classifier_in_use(request: Request, _: _Caller) -> ClassifierInUse:
     """Tell which classifier answers."""
     served = gateway_of(request).serving.current
     return ClassifierInUse(

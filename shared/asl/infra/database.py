@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from psycopg.errors import UndefinedColumn, UndefinedTable
 from sqlalchemy import URL, Engine, Float, create_engine, event, make_url, text
 from sqlalchemy.exc import (
     ArgumentError,
@@ -30,6 +31,8 @@ _MAX_OVERFLOW: Final = 20
 _BUSY_TIMEOUT_S: Final = 30
 """How long a writer waits for another one on SQLite."""
 _STATEMENT_TIMEOUT_MS: Final = 30_000
+_OLD_SCHEMA: Final = (UndefinedTable, UndefinedColumn)
+_UPGRADE: Final = "The operator runs: asl db upgrade"
 _READS_ONLY: Final = "asl_reads_only"
 
 
@@ -127,6 +130,8 @@ def _translated() -> Iterator[None]:
     except DBAPIError as error:
         if error.connection_invalidated:
             raise _unavailable(error) from error
+        if isinstance(error.orig, _OLD_SCHEMA):
+            raise Unavailable("the database's tables are not those of this version", hint=_UPGRADE) from error
         raise
 
 

@@ -50,7 +50,7 @@ def once(
     if key is None:
         with database.transaction() as session:
             return make(session), False
-    found = _find(database, tenant, key, request_fingerprint)
+    found = find_answer(database, tenant, key, request_fingerprint)
     if found is not None:
         return found, True
     try:
@@ -63,18 +63,20 @@ def once(
     except IntegrityError as error:
         if not is_conflict(error, "idempotent_call_pkey", "idempotent_call.tenant", "idempotent_call.key"):
             raise
-    found = _find(database, tenant, key, request_fingerprint)
+    found = find_answer(database, tenant, key, request_fingerprint)
     if found is None:  # the other call was rolled back meanwhile
         return once(database, tenant, key, request_fingerprint, make)
     return found, True
 
 
-def forget_old(session: Session) -> None:
-    """Delete answers that are kept long enough."""
-    session.execute(delete(IdempotentCall).where(IdempotentCall.created_at < now() - KEPT_S))
+def find_answer(database: Database, tenant: str, key: str | None, request_fingerprint: str) -> Mapping[str, Any] | None:
+    """Return what an earlier call with the same key was answered; None where there was none.
 
-
-def _find(database: Database, tenant: str, key: str, request_fingerprint: str) -> Mapping[str, Any] | None:
+    Raises:
+        IdempotencyKeyReused: The key came with another request.
+    """
+    if key is None:
+        return None
     with database.reading() as session:
         row = session.scalar(select(IdempotentCall).where(IdempotentCall.tenant == tenant, IdempotentCall.key == key))
     if row is None:
@@ -84,3 +86,8 @@ def _find(database: Database, tenant: str, key: str, request_fingerprint: str) -
             "this Idempotency-Key came before with another request", hint="Use a new key for a new request."
         )
     return row.answer
+
+
+def forget_old(session: Session) -> None:
+    """Delete answers that are kept long enough."""
+    session.execute(delete(IdempotentCall).where(IdempotentCall.created_at < now() - KEPT_S))

@@ -248,8 +248,9 @@ def _describe_divided(session: Session, rows: Sequence[tables.Job]) -> dict[str,
 
 
 def _progress(row: tables.Job, total: int, parts: _Parts, at: float) -> Progress:
-    missing = (row.n_shards * SHARD_SIZE - total) if parts.has_last else 0
-    done = min(parts.n_succeeded * SHARD_SIZE - missing + parts.n_done_running, total)
+    size = row.request.get("shard_size", SHARD_SIZE)
+    missing = (row.n_shards * size - total) if parts.has_last else 0
+    done = min(parts.n_succeeded * size - missing + parts.n_done_running, total)
     seconds = (row.finished_at or at) - row.started_at if row.started_at is not None else 0.0
     rate = done / seconds if done and seconds > 0 else None
     eta_s = (total - done) / rate if rate and row.state not in ENDED else None

@@ -86,7 +86,9 @@ class Settings(BaseSettings):
     webhook_hosts: tuple[str, ...] = Field(
         (), description="Hosts that may be told of a job's end, as a JSON list; none where unset."
     )
-    webhook_secret: SecretStr | None = Field(None, description="Signs what webhooks send (at least 24 characters).")
+    webhook_secret: SecretStr | None = Field(
+        None, min_length=24, description="Signs what webhooks send (at least 24 characters)."
+    )
     url: str = Field("http://127.0.0.1:8000", description="Server that `asl dataset`, `asl job` and `asl model` call.")
     api_key: SecretStr | None = Field(None, description="API key with which they call it.")
     code_version: str = Field("", description="Commit that runs, told in the lineage of models.")

@@ -94,7 +94,10 @@ def submit(session: Session, submitter: Submitter, requests: Sequence[JobRequest
     for planned in plans:
         row = _row_of(submitter, planned)
         n_samples = planned.version.n_samples if planned.version else 0
-        _add(session, row, -(-n_samples // SHARD_SIZE) if n_samples > SHARD_SIZE else 0)
+        n_shards = -(-n_samples // SHARD_SIZE) if n_samples > SHARD_SIZE else 0
+        if n_shards:  # all of one size, so that workers end together
+            row.request = {**row.request, "shard_size": -(-n_samples // n_shards)}
+        _add(session, row, n_shards)
     return ids
 
 

@@ -116,8 +116,15 @@ class Job(Base):
     __tablename__ = "job"
     __table_args__ = (
         Index("ix_job_queue", "queue", text("priority DESC"), "turn", "id", postgresql_where=text("state = 'queued'")),
-        Index("ix_job_state", "state", "queue"),
-        Index("ix_job_page", "tenant", "created_at", "id"),
+        Index("ix_job_state", "state", "queue", "kind"),
+        Index(
+            "ix_job_page",
+            "tenant",
+            "created_at",
+            "id",
+            postgresql_where=text("parent_id IS NULL"),
+            sqlite_where=text("parent_id IS NULL"),
+        ),
         Index("ix_job_reuse", "tenant", "fingerprint"),
         Index("ix_job_parent", "parent_id"),
     )

@@ -80,7 +80,8 @@ def _open_s3(url: str, access_key: str | None, secret_key: str | None) -> S3Stor
         raise OptionsInvalid(f"expected an endpoint in {_shown(url)}, found none", hint=_HINT)
     if not access_key or not secret_key:
         raise OptionsInvalid(
-            "expected an access key and a secret key for the S3 store, found none", hint="Set ASL_STORAGE_ACCESS_KEY and ASL_STORAGE_SECRET_KEY."
+            "expected an access key and a secret key for the S3 store, found none",
+            hint="Set ASL_STORAGE_ACCESS_KEY and ASL_STORAGE_SECRET_KEY.",
         )
     return S3Storage(
         parts.netloc,

@@ -104,7 +104,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("job", schema=None) as batch_op:
-        batch_op.create_index("ix_job_page", ["tenant", "created_at", "id"], unique=False)
+        batch_op.create_index(
+            "ix_job_page",
+            ["tenant", "created_at", "id"],
+            unique=False,
+            postgresql_where=sa.text("parent_id IS NULL"),
+            sqlite_where=sa.text("parent_id IS NULL"),
+        )
         batch_op.create_index("ix_job_parent", ["parent_id"], unique=False)
         batch_op.create_index(
             "ix_job_queue",
@@ -113,7 +119,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'queued'"),
         )
         batch_op.create_index("ix_job_reuse", ["tenant", "fingerprint"], unique=False)
-        batch_op.create_index("ix_job_state", ["state", "queue"], unique=False)
+        batch_op.create_index("ix_job_state", ["state", "queue", "kind"], unique=False)
 
     op.create_table(
         "artifact",

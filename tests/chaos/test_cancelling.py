@@ -1,0 +1,115 @@
+"""R10: a job that is cancelled, whenever that is, comes to exactly one end, and stays there."""
+
+import random
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from at_work import Machine
+from databases import KINDS, fresh_url
+from storm import IS_LONG
+
+from asl.contracts import ENDED, JobState
+
+N_JOBS = 1000 if IS_LONG else 100
+N_CALLERS = 4
+LEASE_S = 2
+AFTERWARDS_S = LEASE_S + 1
+"""Long enough for a job to be taken back by mistake."""
+
+pytestmark = pytest.mark.timeout(900 if IS_LONG else 120)
+
+
+@pytest.fixture(scope="module", params=KINDS if IS_LONG else KINDS[1:])
+def machine(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("machine")
+    settings = {"ASL_LEASE_S": str(LEASE_S), "ASL_WORKER_SLOTS": "4", "ASL_CANCEL_GRACE_S": "1"}
+    with fresh_url(request.param, request, folder) as url, Machine(folder, url, **settings) as machine:
+        machine.start_gateway()
+        yield machine
+
+
+def cancel(client, job_id):
+    """Cancel a job; its state at once."""
+    answer = client.post(f"/api/v1/jobs/{job_id}/cancel")
+    assert answer.status_code in (200, 202), answer.text
+    assert (answer.status_code == 200) == (answer.json()["state"] in ENDED)
+    return answer.json()["state"]
+
+
+def ends_of(machine, job_id):
+    return [state for state in machine.states(job_id) if state in ENDED]
+
+
+def test_jobs_cancelled_while_no_worker_is_up_never_run(machine):
+    ids = [machine.add_probe(step_s=0.1) for _ in range(N_JOBS // 10)]
+    with machine.client() as client:
+        assert {cancel(client, job_id) for job_id in ids} == {"cancelled"}
+    worker = machine.start_worker()
+    last = machine.wait_for_end(machine.add_probe())
+    assert last.state == JobState.SUCCEEDED  # the worker is at work, and these were before it
+    time.sleep(AFTERWARDS_S)
+    assert worker.is_at_work
+    for job_id in ids:
+        job = machine.job(job_id)
+        assert (job.state, job.attempt, job.started_at) == (JobState.CANCELLED, 0, None)
+        assert machine.states(job_id) == ["queued", "cancelled"]
+
+
+def test_a_cancelled_job_has_one_end_whenever_it_is_cancelled(machine):
+    machine.workers[0].start()
+    with ThreadPoolExecutor(N_CALLERS) as threads:
+        told = dict(threads.map(lambda seed: race(machine, seed), range(N_JOBS)))
+    ended = {job_id: machine.wait_for_end(job_id) for job_id in told}
+    time.sleep(AFTERWARDS_S)
+    for job_id, job in ended.items():
+        check_end(machine, job_id, job, told[job_id])
+    counts = Counter((told[job_id], job.state, min(job.attempt, 1)) for job_id, job in ended.items())
+    assert len(ended) == N_JOBS
+    # All kinds of race took place: cancelled before it began, at work, and too late.
+    assert counts["cancelled", JobState.CANCELLED, 0] > N_JOBS / 50, counts
+    assert counts["cancelling", JobState.CANCELLED, 1] > N_JOBS / 50, counts
+    assert counts["succeeded", JobState.SUCCEEDED, 1] > N_JOBS / 50, counts
+
+
+def race(machine, seed):
+    """Submit a job and cancel it after a random time, twice at once; returns what the first call was told."""
+    generator = random.Random(seed)  # noqa: S311 - what happens is to be the same in each run
+    job_id = machine.add_probe(n_steps=2, step_s=generator.choice([0, 0.02, 0.2]))
+    if generator.random() < 2 / 3:
+        machine.wait_until(job_id, lambda job: job.state != JobState.QUEUED)
+    time.sleep(generator.choice([0, generator.uniform(0, 0.3)]))
+    with machine.client() as client:
+        state = cancel(client, job_id)
+        cancel(client, job_id)
+    return job_id, state
+
+
+def check_end(machine, job_id, job, told):
+    now = machine.job(job_id)
+    assert (now.state, now.attempt, now.finished_at) == (job.state, job.attempt, job.finished_at)
+    assert machine.states(job_id)[-1] == job.state
+    assert ends_of(machine, job_id) == [job.state]
+    assert job.attempt <= 1
+    # Who was told of an end was told of this one; who was told that it is about to stop saw it stop.
+    assert job.state == (told if told in ENDED else JobState.CANCELLED)
+    assert len(machine.artifacts(job_id)) == (job.state == JobState.SUCCEEDED)
+
+
+def test_a_job_cancelled_while_its_worker_is_dead_is_cancelled_and_does_not_run_again(machine):
+    worker = machine.workers[0]
+    worker.start()
+    ids = [machine.add_probe(n_steps=600, step_s=0.1) for _ in range(4)]
+    for job_id in ids:
+        machine.wait_for(job_id, JobState.RUNNING)
+    worker.kill_alone()
+    with machine.client() as client:
+        assert {cancel(client, job_id) for job_id in ids} == {"cancelling"}
+    worker.start()
+    for job_id in ids:
+        machine.wait_for(job_id, JobState.CANCELLED, limit_s=LEASE_S + 10)
+    time.sleep(1)
+    for job_id in ids:
+        assert machine.states(job_id) == ["queued", "running", "cancelling", "cancelled"]
+        assert machine.job(job_id).attempt == 1
