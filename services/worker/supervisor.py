@@ -67,8 +67,10 @@ class Supervisor:
         self._events: list[Event] = []
         self._checkpoint: dict[str, Any] | None = None
         self._ending: tuple[Any, ...] | None = None
-        self._began = self._heard_at = self._written_at = time.monotonic()
-        self._is_told_to_stop = False
+        self._heard_at = self._written_at = time.monotonic()
+        self._told_to_stop_at: float | None = None
+        self._first: tuple[float, int] | None = None
+        """When the first progress was heard, and what was done then: a resumed job has done much before."""
 
     def run(self) -> None:
         """Do the job, to whatever end."""
@@ -124,8 +126,10 @@ class Supervisor:
                 self._ending = message
 
     def _note_progress(self, progress: Progress) -> None:
-        seconds = time.monotonic() - self._began
-        rate = progress.done / seconds if seconds > 0 and progress.done else None
+        now = time.monotonic()
+        since, done_before = self._first = self._first or (now, progress.done)
+        done = progress.done - done_before
+        rate = done / (now - since) if done > 0 and now > since else None
         left = progress.total - progress.done if progress.total is not None else None
         eta_s = left / rate if rate and left is not None else None
         told = progress.model_copy(update={"rate_per_s": rate, "eta_s": eta_s})
@@ -142,9 +146,17 @@ class Supervisor:
         elif time.monotonic() - self._heard_at > self._settings.stall_s:
             process.end(0)
             self._fail(Stalled(f"the job got no further for {self._settings.stall_s:g} s"), retry=True)
-        elif self._stopping.is_set() and not self._is_told_to_stop:
-            self._is_told_to_stop = True
+        elif self._stopping.is_set():
+            self._stop(process)
+
+    def _stop(self, process: JobProcess) -> None:
+        """Tell the process to save what it has; what it has not saved after the grace is done again elsewhere."""
+        if self._told_to_stop_at is None:
+            self._told_to_stop_at = time.monotonic()
             process.send(child.STOP)
+        elif time.monotonic() - self._told_to_stop_at > self._settings.cancel_grace_s:
+            process.end(0)
+            self._ending = ("stopped",)
 
     def _beat(self, process: JobProcess) -> None:
         """Keep the lease, and write down what was heard."""

@@ -69,7 +69,13 @@ def account_of(storm, fenced_before) -> Account:
         storm: Whose jobs are looked at.
         fenced_before: What `n_fenced` was when it began.
     """
-    account = Account(storm.name, len(storm.accepted), storm.seconds, complaints=storm.complaints)
+    hits = ", ".join(f"{n} x {what}" for what, n in storm.hits.items())
+    account = Account(
+        f"{storm.name} ({hits})" if hits else storm.name,
+        len(storm.accepted),
+        storm.seconds,
+        complaints=storm.complaints,
+    )
     rows, moves, artifacts = _read(storm)
     account.lost += sorted(set(storm.accepted.values()) - rows.keys())
     account.double += sorted(rows.keys() - set(storm.accepted.values()))  # a call made two, or was not answered

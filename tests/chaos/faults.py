@@ -28,11 +28,12 @@ def kill_workers(every_s, n_spared=0):
 
 def kill_worker(storm, worker, *, alone):
     """Kill a worker that runs, and note when; the storm's lock is held."""
+    storm.hits["worker killed"] += 1
     storm.kills.append(Kill(f"{machine.node()}-{worker.pid}", time.time()))
     worker.kill_alone() if alone else worker.kill()
 
 
-def kill_process(process, every_s):
+def kill_process(process, name, every_s):
     """Kill one of the platform's processes now and then; it is started again as all are."""
 
     def act(storm):
@@ -40,12 +41,12 @@ def kill_process(process, every_s):
             with storm.lock:
                 if process.is_running:
                     process.kill()
-                    storm.hits["process"] += 1
+                    storm.hits[f"{name} killed"] += 1
 
     return act
 
 
-def kill_server(server, every_s, down_s=1.0):
+def kill_server(server, name, every_s, down_s=1.0):
     """Kill a server now and then, and start it again."""
 
     def act(storm):
@@ -53,12 +54,12 @@ def kill_server(server, every_s, down_s=1.0):
             server.kill()
             time.sleep(down_s)
             server.start()
-            storm.hits[type(server).__name__] += 1
+            storm.hits[f"{name} killed"] += 1
 
     return act
 
 
-def restart_server(server, n_times, every_s, down_s=0.5):
+def restart_server(server, name, n_times, every_s, down_s=0.5):
     """Restart a server a number of times, whatever the jobs do: in turns as an operator does, and hard."""
 
     def act(storm):
@@ -67,7 +68,7 @@ def restart_server(server, n_times, every_s, down_s=0.5):
             server.stop() if number % 2 == 0 else server.kill()
             time.sleep(down_s)
             server.start()
-            storm.hits[type(server).__name__] += 1
+            storm.hits[f"{name} restarted"] += 1
             time.sleep(every_s)
 
     return act
@@ -86,7 +87,7 @@ def freeze_workers(n_workers, after_s, for_s):
             with storm.lock:
                 for worker in storm.frozen:
                     worker.resume()
-                storm.hits["frozen"] += len(storm.frozen)
+                storm.hits["worker frozen"] += len(storm.frozen)
                 storm.frozen.clear()
 
     return act
@@ -102,13 +103,13 @@ def frozen(server):
         server.resume()
 
 
-def kill_anything(every_s):
-    """Kill a job's process, a worker alone or the gateway, at random."""
+def kill_anything(every_s, n_spared=0):
+    """Kill a job's process, a worker alone or the gateway, at random; of workers so many are left as said."""
 
     def act(storm):
         while storm.goes_on(every_s):
             with storm.lock:
-                _kill_one(storm)
+                _kill_one(storm, n_spared)
 
     return act
 
@@ -118,19 +119,21 @@ def _at_work(storm):
     return [worker for worker in storm.platform.workers if worker.is_at_work and worker not in storm.frozen]
 
 
-def _kill_one(storm):
+def _kill_one(storm, n_spared):
     at_work = _at_work(storm)
     victims = {
         "job": [pid for worker in at_work for pid in worker.job_pids],
-        "worker": at_work,
+        "worker": at_work if len(at_work) > n_spared else [],
         "gateway": [gateway for gateway in [storm.platform.gateway] if gateway.is_at_work],
     }
-    kind = storm.random.choice(sorted(kind for kind, found in victims.items() if found) or ["none"])
-    storm.hits[kind] += 1
-    if kind == "job":
-        with suppress(ProcessLookupError):  # it has ended meanwhile
-            os.kill(storm.random.choice(victims["job"]), signal.SIGKILL)
-    elif kind == "worker":
-        kill_worker(storm, storm.random.choice(at_work), alone=True)
-    elif kind == "gateway":
-        storm.platform.gateway.kill()
+    kinds = [kind for kind, found in victims.items() if found]
+    match storm.random.choice(kinds) if kinds else None:
+        case "job":
+            with suppress(ProcessLookupError):  # it has ended meanwhile
+                os.kill(storm.random.choice(victims["job"]), signal.SIGKILL)
+                storm.hits["job process killed"] += 1
+        case "worker":
+            kill_worker(storm, storm.random.choice(at_work), alone=True)
+        case "gateway":
+            storm.platform.gateway.kill()
+            storm.hits["gateway killed"] += 1

@@ -17,7 +17,7 @@ MAX_ATTEMPTS = 3 if IS_LONG else 2
 STALL_S = 2
 LEAST_MEMORY = 64 * 2**20
 
-pytestmark = pytest.mark.timeout(600 if IS_LONG else 120)
+pytestmark = pytest.mark.timeout(600 if IS_LONG else 200)
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ N_CALLERS = 4
 N_AT_ONCE = 50
 PATH = "/api/v1/jobs"
 
-pytestmark = pytest.mark.timeout(900 if IS_LONG else 120)
+pytestmark = pytest.mark.timeout(900 if IS_LONG else 200)
 
 
 @pytest.fixture(scope="module", params=KINDS if IS_LONG else KINDS[1:])

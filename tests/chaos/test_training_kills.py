@@ -16,16 +16,17 @@ from asl.infra.tables import Job
 
 N_TRAININGS, KILLS = (7, 3) if IS_LONG else (1, 3)
 MODELS = ("best_model.pt", "final_model.pt")
-N_EPOCHS = 40
+N_EPOCHS = 100
 EXIT_LIMIT_S = 10
+LIMIT_S = 150
 
-pytestmark = pytest.mark.timeout(600 if IS_LONG else 200)
+pytestmark = pytest.mark.timeout(900 if IS_LONG else 300)
 
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory):
     folder = tmp_path_factory.mktemp("machine")
-    with Machine(folder, ASL_CHECKPOINT_S="0.5", ASL_LEASE_S="2") as machine:
+    with Machine(folder, ASL_CHECKPOINT_S="0.2", ASL_LEASE_S="4") as machine:
         machine.start_worker()
         yield machine
 
@@ -55,7 +56,7 @@ def request_(machine, tmp_path_factory):
 def whole(machine, request_):
     """The weights of a training that nothing disturbs, and how long it took."""
     job_id = add(machine, request_)
-    job = machine.wait_for_end(job_id, 120)
+    job = machine.wait_for_end(job_id, LIMIT_S)
     assert (job.state, job.attempt) == (JobState.SUCCEEDED, 1), job.error
     return weights(machine, job_id), job.finished_at - job.started_at
 
@@ -92,7 +93,7 @@ def test_a_training_killed_at_random_moments_ends_with_the_same_weights(machine,
         job = machine.wait_for(job_id, JobState.RUNNING)
         time.sleep(moment - since)
         kill(machine, worker, job)
-    job = machine.wait_for_end(job_id, 120)
+    job = machine.wait_for_end(job_id, LIMIT_S)
     assert (job.state, job.attempt) == (JobState.SUCCEEDED, 1 + KILLS), job.error
     assert weights(machine, job_id) == expected
     assert n_epochs_told(machine, job_id) < N_EPOCHS * (1 + KILLS)
@@ -110,7 +111,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(machine, worker,
     newest, before = machine.job(job_id).checkpoint["checkpoints"]
     damage(machine, newest["key"])
     assert machine.job(job_id).attempt == 1
-    job = machine.wait_for_end(job_id, 120)
+    job = machine.wait_for_end(job_id, LIMIT_S)
     assert (job.state, job.attempt) == (JobState.SUCCEEDED, 2), job.error
     lines = "\n".join(machine.lines(job_id))
     assert f"the checkpoint of epoch {newest['epoch']} cannot be used" in lines
@@ -139,7 +140,7 @@ def test_a_training_whose_worker_is_told_to_end_goes_on_elsewhere_where_it_was(m
     done = epochs(machine, job_id, attempt=1)
     assert left.checkpoint["checkpoints"][0]["epoch"] == done[-1]
     worker.start()
-    job = machine.wait_for_end(job_id, 120)
+    job = machine.wait_for_end(job_id, LIMIT_S)
     assert (job.state, job.attempt, job.n_crashes) == (JobState.SUCCEEDED, 2, 0), job.error
     assert f"note: going on after epoch {done[-1]}" in machine.lines(job_id)
     assert done + epochs(machine, job_id, attempt=2) == list(range(1, N_EPOCHS + 1))

@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     )
     lease_s: float = Field(30.0, ge=1, le=3600, description="After so many seconds of silence a worker counts as dead.")
     stall_s: float = Field(900.0, ge=1, description="After so many seconds without progress a job is ended.")
-    cancel_grace_s: float = Field(10.0, ge=0, description="Seconds that a cancelled job has before it is killed.")
+    cancel_grace_s: float = Field(10.0, ge=0, description="Seconds that a job told to end has before it is killed.")
     checkpoint_s: float = Field(15.0, gt=0, description="Seconds between two checkpoints of a training.")
     job_memory_bytes: int | None = Field(
         None, ge=64 * 1024 * 1024, description="A job's process that takes more memory is ended; no limit where unset."
