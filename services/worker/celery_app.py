@@ -88,7 +88,7 @@ def install(celery: Celery, settings: Settings) -> None:
             queues = tuple(Queue(name) for name in controller.app.amqp.queues.consume_from)
             worker = Worker(settings, database_of(settings), queues, stopping)
             state["worker"] = worker
-            threading.Thread(target=worker.look_for_work, name="alive", daemon=True).start()
+            worker.start_looking()
             _log.info("worker ready", worker=worker.id, queues=[str(queue) for queue in queues])
 
     def stop(**_: Any) -> None:

@@ -14,14 +14,14 @@ import structlog
 from celery import Celery
 
 from asl.contracts import Queue
-from asl.errors import Unavailable
 from asl.infra import components, jobs, logs
 from asl.infra.database import Database
 from asl.infra.settings import Settings, load_settings
 from asl.infra.stores import database_of, storage_of
 from services.worker.celery_app import make_app, ring
 from services.worker.doorbell import Doorbell
-from services.worker.housekeeping import keep_house
+from services.worker.housekeeping import start_housekeeping
+from services.worker.loops import attempt
 from services.worker.signals import stopping_on_signals
 
 _ROLE: Final = "dispatcher"
@@ -47,13 +47,16 @@ class Dispatcher:
         """Ring over and over until told to stop."""
         doorbell = Doorbell(self._database)
         while not stopping.is_set():
-            try:
-                self._ring_due()
-                self._tell_that_alive()
-            except Unavailable as error:
-                _log.warning("the database is away", why=error.message)
+            attempt(self._look, "ringing")
             doorbell.wait(_LOOK_EVERY_S)
         doorbell.close()
+        attempt(self._forget, "signing off")
+
+    def _look(self) -> None:
+        self._ring_due()
+        self._tell_that_alive()
+
+    def _forget(self) -> None:
         with self._database.transaction() as session:
             components.forget(session, self._id)
 
@@ -97,11 +100,9 @@ def main() -> None:
     settings = load_settings()
     logs.configure(as_json=settings.log_json)
     database, stopping = database_of(settings), stopping_on_signals()
-    house = threading.Thread(target=keep_house, args=(settings, database, storage_of(settings), stopping))
-    house.start()
+    start_housekeeping(settings, database, storage_of(settings), stopping)
     _log.info("dispatcher ready")
     Dispatcher(settings, database).run(stopping)
-    house.join()
 
 
 if __name__ == "__main__":

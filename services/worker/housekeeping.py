@@ -6,11 +6,11 @@ from typing import Final
 import structlog
 
 from asl.contracts import JobState
-from asl.errors import Unavailable
 from asl.infra import components, idempotency, jobs, sweep, webhooks
 from asl.infra.database import Database
 from asl.infra.settings import Settings
 from asl.infra.storage import Storage
+from services.worker.loops import start_loop
 
 _EVERY_S: Final = 0.5
 _SWEEP_EVERY_S: Final = 3600.0
@@ -18,16 +18,14 @@ _SWEEP_EVERY_S: Final = 3600.0
 _log = structlog.get_logger()
 
 
-def keep_house(settings: Settings, database: Database, storage: Storage, stopping: threading.Event) -> None:
-    """Do it over and over until told to stop; any number of processes may."""
-    # In a thread of its own, which nobody waits for: a sweep may take minutes, and jobs are to be taken back meanwhile.
-    threading.Thread(target=_tidy_hourly, args=(database, storage, stopping), name="tidying", daemon=True).start()
-    while not stopping.wait(_EVERY_S):
-        try:
-            take_back(database)
-            webhooks.deliver_due(database, settings)
-        except Unavailable as error:
-            _log.warning("housekeeping waits", why=error.message)
+def start_housekeeping(settings: Settings, database: Database, storage: Storage, stopping: threading.Event) -> None:
+    """Do it over and over until told to stop; any number of processes may.
+
+    In a thread for each: a sweep may take minutes, and a webhook seconds, in which jobs are to be taken back.
+    """
+    start_loop(lambda: take_back(database), "taking jobs back", _EVERY_S, stopping)
+    start_loop(lambda: webhooks.deliver_due(database, settings), "delivering webhooks", _EVERY_S, stopping)
+    start_loop(lambda: tidy(database, storage), "tidying", _SWEEP_EVERY_S, stopping)
 
 
 def take_back(database: Database) -> list[jobs.Expired]:
@@ -50,11 +48,3 @@ def tidy(database: Database, storage: Storage) -> None:
         sweep.trim_events(session)
     n_removed = sweep.remove_orphans(database, storage)
     _log.info("swept", n_objects=n_removed)
-
-
-def _tidy_hourly(database: Database, storage: Storage, stopping: threading.Event) -> None:
-    while not stopping.wait(_SWEEP_EVERY_S):  # not at once: after a restart there is more urgent work
-        try:
-            tidy(database, storage)
-        except Unavailable as error:
-            _log.warning("tidying waits", why=error.message)

@@ -10,11 +10,11 @@ from typing import Final
 import structlog
 
 from asl.contracts import Queue
-from asl.errors import Unavailable
 from asl.infra import components, jobs
 from asl.infra.database import Database
 from asl.infra.settings import Settings
 from services.worker import child
+from services.worker.loops import attempt, start_loop
 from services.worker.processes import JobProcess, make_context
 from services.worker.supervisor import Supervisor
 from services.worker.tallies import Tallies
@@ -75,19 +75,13 @@ class Worker:
             components.tell(session, self.id, _ROLE, detail)
 
     def forget(self) -> None:
-        """Write down that this worker is no more."""
-        with self._database.transaction() as session:
-            components.forget(session, self.id)
+        """Write down that this worker is no more, if that is still possible."""
+        attempt(self._forget, "signing off")
 
-    def look_for_work(self) -> None:
-        """Tell now and then that this worker is alive, and start idle slots where work waits; runs until it stops."""
-        while not self._stopping.is_set():
-            try:
-                self.tell_that_alive()
-                self.start_due()
-            except Unavailable as error:
-                _log.warning("the database is away", why=error.message)
-            self._stopping.wait(_LOOK_EVERY_S)
+    def start_looking(self) -> None:
+        """Tell now and then that this worker is alive, and start idle slots where work waits, until it stops."""
+        attempt(self._look, "looking for work")
+        start_loop(self._look, "looking for work", _LOOK_EVERY_S, self._stopping)
 
     def start_due(self) -> None:
         """Start threads for jobs that could be taken now, as many as have free slots."""
@@ -99,14 +93,23 @@ class Worker:
                 if free.acquire(blocking=False):
                     threading.Thread(target=self._drain, args=(queue, free), name=f"{queue}-slot").start()
 
+    def _forget(self) -> None:
+        with self._database.transaction() as session:
+            components.forget(session, self.id)
+
+    def _look(self) -> None:
+        self.tell_that_alive()
+        self.start_due()
+
     def _drain(self, queue: Queue, free: threading.Semaphore) -> None:
         try:
-            while not self._stopping.is_set() and self._do_next(queue):
-                pass
-        except Unavailable as error:
-            _log.warning("no jobs taken", why=error.message)
+            attempt(lambda: self._do_all(queue), "taking jobs")
         finally:
             free.release()
+
+    def _do_all(self, queue: Queue) -> None:
+        while not self._stopping.is_set() and self._do_next(queue):
+            pass
 
     def _do_next(self, queue: Queue) -> bool:
         with self._database.transaction() as session:

@@ -1,0 +1,48 @@
+"""Work that is done over and over in a thread of its own, and outlives whatever goes wrong in it."""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from asl.errors import Unavailable
+
+_log = structlog.get_logger()
+
+
+def attempt(action: Callable[[], object], name: str) -> None:
+    """Do something once; what goes wrong is logged, and the next time may go better.
+
+    Args:
+        action: What to do.
+        name: What it is, for the log.
+    """
+    try:
+        action()
+    except Unavailable as error:
+        _log.warning(f"{name} waits", why=error.message)
+    # Whatever it is, a loop that nobody watches must not end for it.
+    except Exception:  # noqa: BLE001 - see above
+        _log.exception(f"{name} failed")
+
+
+def start_loop(action: Callable[[], object], name: str, every_s: float, stopping: threading.Event) -> threading.Thread:
+    """Do something every few seconds until told to stop.
+
+    Args:
+        action: What to do.
+        name: What it is.
+        every_s: The pause before each time.
+        stopping: Ends it.
+
+    Returns:
+        The thread; a daemon, so that an action that hangs keeps no process from ending.
+    """
+
+    def run() -> None:
+        while not stopping.wait(every_s):
+            attempt(action, name)
+
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    thread.start()
+    return thread
