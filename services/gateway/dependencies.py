@@ -119,7 +119,8 @@ class _Look:
     def _look_once(self) -> dict[str, Check]:
         try:
             found = self.look()
-        except AslError as error:
+        # Whatever it is, the watch goes on.
+        except Exception as error:  # noqa: BLE001 - see above
             first, *rest = self.names
             unknown = Check(ok=False, detail=f"not known without the {first}")
             return {first: Check(ok=False, detail=_said(error)), **dict.fromkeys(rest, unknown)}
@@ -155,5 +156,5 @@ def _log_changes(before: Mapping[str, Check], after: Mapping[str, Check]) -> Non
             _log.info("dependency back", name=name, detail=check.detail)
 
 
-def _said(error: AslError) -> str:
-    return f"{error.message}. {error.hint}".strip()
+def _said(error: Exception) -> str:
+    return f"{error.message}. {error.hint}".strip() if isinstance(error, AslError) else type(error).__name__

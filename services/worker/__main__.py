@@ -15,13 +15,15 @@ def main() -> None:
     """Run until SIGTERM or Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m services.worker", description=__doc__)
     parser.add_argument("-Q", "--queues", default="cpu,gpu", help="queues to serve, separated by commas (cpu,gpu)")
-    queues = parser.parse_args().queues.split(",")
+    names = parser.parse_args().queues.split(",")
+    try:
+        queues = tuple(Queue(name) for name in names)
+    except ValueError:
+        parser.error(f"expected queues among cpu and gpu, found {','.join(names)}")
     try:
         settings = load_settings()
         logs.configure(as_json=settings.log_json)
-        local.run(settings, tuple(Queue(name) for name in queues), stopping_on_signals())
-    except ValueError:
-        parser.error(f"expected queues among cpu and gpu, found {','.join(queues)}")
+        local.run(settings, queues, stopping_on_signals())
     except AslError as error:
         parser.exit(1, f"error: {error.message}\nhint:  {error.hint}\n")
     sys.exit(0)

@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
@@ -46,6 +47,11 @@ def main(connection: Connection, claim: Claim, settings: Settings, folder: Path,
         line.send("error", _described(error), error.retryable)
     except MemoryError:
         line.send("error", _described(OutOfMemory("the job ran out of memory")), False)
+    # Whatever it is, it is told in the log, and the process ends at once.
+    except Exception:  # noqa: BLE001 - see above
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
     else:
         line.send("done", *finished)
     # Without Python's own farewell: native threads of libraries have hung in it.
@@ -96,6 +102,7 @@ class _Line:
 def _detach(output: Path) -> None:
     os.nice(_NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker, which stops this process
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as is a terminal that was closed
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     with output.open("wb") as file:
         os.dup2(file.fileno(), 1)

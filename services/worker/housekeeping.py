@@ -42,9 +42,8 @@ def take_back(database: Database) -> list[jobs.Expired]:
 
 def tidy(database: Database, storage: Storage) -> None:
     """Remove what nothing refers to any more."""
-    with database.transaction() as session:
-        idempotency.forget_old(session)
-        components.forget_old(session)
-        sweep.trim_events(session)
+    for forget in (idempotency.forget_old, components.forget_old, sweep.trim_events):
+        with database.transaction() as session:
+            forget(session)
     n_removed = sweep.remove_orphans(database, storage)
     _log.info("swept", n_objects=n_removed)

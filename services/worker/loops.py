@@ -10,12 +10,15 @@ from asl.errors import Unavailable
 _log = structlog.get_logger()
 
 
-def attempt(action: Callable[[], object], name: str) -> None:
+def attempt(action: Callable[[], object], name: str) -> bool:
     """Do something once; what goes wrong is logged, and the next time may go better.
 
     Args:
         action: What to do.
         name: What it is, for the log.
+
+    Returns:
+        Whether it was done.
     """
     try:
         action()
@@ -24,6 +27,9 @@ def attempt(action: Callable[[], object], name: str) -> None:
     # Whatever it is, a loop that nobody watches must not end for it.
     except Exception:  # noqa: BLE001 - see above
         _log.exception(f"{name} failed")
+    else:
+        return True
+    return False
 
 
 def start_loop(action: Callable[[], object], name: str, every_s: float, stopping: threading.Event) -> threading.Thread:

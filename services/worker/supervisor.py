@@ -32,6 +32,7 @@ _WRITE_EVERY_S: Final = 0.5
 _MAX_BEAT_S: Final = 2.0
 """A cancelled job learns of it at its next beat, so beats are more frequent than the lease needs."""
 _AGAIN_S: Final = 0.5
+_ENDED_WITH_WORKER: Final = (-signal.SIGTERM, -signal.SIGHUP)
 _MAX_OUTPUT_BYTES: Final = 4000
 
 _log = structlog.get_logger()
@@ -74,22 +75,28 @@ class Supervisor:
 
     def run(self) -> None:
         """Do the job, to whatever end."""
-        folder = Path(tempfile.mkdtemp(prefix=f"asl-job-{self._claim.job_id[:8]}-"))
-        output = folder.with_suffix(".out")
         try:
-            self._work(folder, output)
+            folder = Path(tempfile.mkdtemp(prefix=f"asl-job-{self._claim.job_id[:8]}-"))
+            output = folder.with_suffix(".out")
+            process = JobProcess(self._context, child.main, self._claim, self._settings, folder, output)
+        except (OSError, EOFError, RuntimeError) as error:
+            self._ending = ("stopped",)
+            self._conclude()
+            raise Unavailable(f"this worker cannot start processes ({error})", hint="Look at its disk.") from error
+        try:
+            self._work(process, output)
             self._conclude()
         # The one broad clause: whatever is wrong here, the job must not hang until its lease runs out.
         except Exception as error:  # noqa: BLE001 - see above
             self._log.exception("unforeseen error")
+            self._events, self._checkpoint, self._progress = [], None, None  # what may have been the cause
             self._fail(Crashed(f"the worker met an unforeseen error ({type(error).__name__})"), retry=True)
             self._conclude()
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             output.unlink(missing_ok=True)
 
-    def _work(self, folder: Path, output: Path) -> None:
-        process = JobProcess(self._context, child.main, self._claim, self._settings, folder, output)
+    def _work(self, process: JobProcess, output: Path) -> None:
         try:
             self._watch(process)
             if self._ending is None:
@@ -132,7 +139,9 @@ class Supervisor:
         rate = done / (now - since) if done > 0 and now > since else None
         left = progress.total - progress.done if progress.total is not None else None
         eta_s = left / rate if rate and left is not None else None
-        told = progress.model_copy(update={"rate_per_s": rate, "eta_s": eta_s})
+        told = progress
+        if progress.rate_per_s is None:
+            told = progress.model_copy(update={"rate_per_s": rate, "eta_s": eta_s})
         is_new_epoch = told.epoch is not None and (self._progress is None or told.epoch != self._progress.epoch)
         if is_new_epoch:
             self._events.append(Event(EventKind.PROGRESS, told.model_dump(mode="json")))
@@ -191,7 +200,9 @@ class Supervisor:
 
     def _explain_death(self, process: JobProcess, output: Path) -> None:
         code = process.exit_code or 0
-        if process.was_killed_for_memory:
+        if code in _ENDED_WITH_WORKER and self._stopping.wait(_LOOK_EVERY_S):
+            self._ending = ("stopped",)  # a signal to the whole group: the job goes on elsewhere
+        elif process.was_killed_for_memory:
             self._fail(OutOfMemory("the system ended the job for want of memory"), retry=True)
         elif code < 0:
             self._fail(Crashed(f"the job's process was ended by {signal.Signals(-code).name}"), retry=True)

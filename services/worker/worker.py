@@ -20,6 +20,8 @@ from services.worker.supervisor import Supervisor
 from services.worker.tallies import Tallies
 
 _ROLE: Final = "worker"
+_PAUSE_S: Final = 5.0
+"""How long a slot rests that could not take jobs, or not start them."""
 _LOOK_EVERY_S: Final = 5.0
 """How often a worker looks for work by itself, should no doorbell ring."""
 
@@ -103,7 +105,8 @@ class Worker:
 
     def _drain(self, queue: Queue, free: threading.Semaphore) -> None:
         try:
-            attempt(lambda: self._do_all(queue), "taking jobs")
+            if not attempt(lambda: self._do_all(queue), "taking jobs"):
+                self._stopping.wait(_PAUSE_S)
         finally:
             free.release()
 

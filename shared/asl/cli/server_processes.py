@@ -62,7 +62,8 @@ class ServerProcess:
 
     def kill(self) -> None:
         """End it at once."""
-        self._process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # with those that it has started, such as a reloader's server
         self._process.wait()
 
     def _start(self) -> None:

@@ -35,7 +35,7 @@ Time = Annotated[datetime, Field(description="UTC.")]
 class Contract(BaseModel):
     """Immutable, and strict about names it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
 
 _Item = TypeVar("_Item")

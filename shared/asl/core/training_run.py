@@ -100,13 +100,14 @@ class TrainingRun:
         started = time.perf_counter()
         self.epoch += 1
         train_loss, train_accuracy = self.fitting.run_epoch(self.epoch)
-        if not math.isfinite(train_loss):
-            raise OptionsInvalid(
-                f"training diverged: the loss of epoch {self.epoch} is {train_loss}",
-                hint=f"Lower --learning-rate (now {self.data.options.learning_rate:g}).",
-            )
         validates = len(self.data.validation) > 0
         self.val_loss, self.val_accuracy = self.fitting.judge(self.data.validation) if validates else (nan, nan)
+        losses = (train_loss, self.val_loss) if validates else (train_loss,)
+        if not all(math.isfinite(loss) for loss in losses):
+            raise OptionsInvalid(
+                f"training diverged: the loss of epoch {self.epoch} is {losses[-1]}",
+                hint=f"Lower --learning-rate (now {self.data.options.learning_rate:g}).",
+            )
         entry = EpochMetrics(
             epoch=self.epoch,
             train_loss=train_loss,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from psycopg.errors import UndefinedColumn, UndefinedTable
+from psycopg.errors import ReadOnlySqlTransaction, UndefinedColumn, UndefinedTable
 from sqlalchemy import URL, Engine, Float, create_engine, event, make_url, text
 from sqlalchemy.exc import (
     ArgumentError,
@@ -128,7 +128,7 @@ def _translated() -> Iterator[None]:
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         raise _unavailable(error) from error
     except DBAPIError as error:
-        if error.connection_invalidated:
+        if error.connection_invalidated or isinstance(error.orig, ReadOnlySqlTransaction):
             raise _unavailable(error) from error
         if isinstance(error.orig, _OLD_SCHEMA):
             raise Unavailable("the database's tables are not those of this version", hint=_UPGRADE) from error

@@ -50,8 +50,12 @@ def remove_orphans(database: Database, storage: Storage, min_age: timedelta = MI
 
 
 def trim_events(session: Session) -> None:
-    """Delete the steps of progress of jobs that ended a day ago; epochs, log lines and moves stay."""
-    ended = select(Job.id).where(Job.state.in_(ENDED), Job.finished_at < now() - _EVENTS_KEPT_S)
+    """Delete the steps of progress of jobs that ended yesterday; epochs, log lines and moves stay.
+
+    Those that ended before were done yesterday: looking through all of them again would take longer every day.
+    """
+    since, until = now() - 2 * _EVENTS_KEPT_S, now() - _EVENTS_KEPT_S
+    ended = select(Job.id).where(Job.state.in_(ENDED), Job.finished_at.between(since, until))
     session.execute(
         delete(tables.JobEvent).where(
             tables.JobEvent.kind == EventKind.PROGRESS,

@@ -24,6 +24,7 @@ from asl.pipelines.files import sha256_of
 N_KEPT: Final = 2
 FILE: Final = "checkpoint.pt"
 
+_DROPPED_AFTER_S: Final = 600.0
 _EPOCH_FILES: Final = "checkpoint_epoch_*.pt"
 
 
@@ -103,12 +104,17 @@ class Checkpoints:
         return {"key": key, "sha256": sha256}
 
     def _drop(self) -> None:
-        """Delete old checkpoints, but only once the note that no longer names them was written down for certain."""
+        """Delete old checkpoints of this job, long after the note that no longer names them was sent.
+
+        It is written down by the worker, and only when the database is there.
+        """
         now = time.monotonic()
         for entry in self._entries[N_KEPT:]:
-            self._dropped += [(now, entry["key"]), (now, entry["metrics_key"])]
+            # One that was retried began from another job's, which may be retried again.
+            own = f"jobs/{self._context.claim.job_id}/"
+            self._dropped += [(now, key) for key in (entry["key"], entry["metrics_key"]) if key.startswith(own)]
         del self._entries[N_KEPT:]
-        while self._dropped and now - self._dropped[0][0] > self._context.settings.lease_s:
+        while self._dropped and now - self._dropped[0][0] > _DROPPED_AFTER_S:
             with suppress(AslError):  # the sweep takes what stays
                 self._context.storage.delete(self._dropped.popleft()[1])
 

@@ -13,9 +13,8 @@ times are the database's. Where a job's end touches others (those that wait for 
 transaction.
 """
 
-from asl.infra.jobs.endings import cancel, cancel_orphaned_shards, confirm_cancelled, fail, succeed
+from asl.infra.jobs.endings import MAX_LOST, cancel, cancel_orphaned_shards, confirm_cancelled, fail, succeed
 from asl.infra.jobs.holding import (
-    MAX_LOST,
     Expired,
     claim,
     has_ended,

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from asl.contracts import ENDED, JobError, JobState
-from asl.errors import DependencyFailed
+from asl.errors import DependencyFailed, Unavailable
 from asl.infra import tables
 from asl.infra.database import now
 from asl.infra.jobs.queueing import enter_queue, requeue
@@ -22,9 +22,11 @@ from asl.infra.jobs.rows import (
 )
 from asl.infra.tables import Job
 
+MAX_LOST: Final = 10
+"""Workers that may vanish under a job, or times that something it needs may be away, without it getting on, before the
+job counts as what is wrong."""
+
 _RETRY_BASE_S: Final = 1.0
-
-
 _RETRY_MAX_S: Final = 60.0
 
 
@@ -61,10 +63,14 @@ def fail(session: Session, held: Claim, error: JobError, *, retry: bool) -> JobS
         return None
     if job.state == JobState.CANCELLING:
         return JobState.CANCELLED if confirm_cancelled(session, held) else None
-    n_crashes = job.n_crashes + 1
+    n_crashes, lost_count = job.n_crashes + 1, job.lost_count
+    if error.code == Unavailable.code and job.max_attempts > 1 and lost_count < MAX_LOST:
+        # Not the job's fault: a store that is away for a minute must not fail all that runs meanwhile.
+        n_crashes, lost_count = job.n_crashes, lost_count + 1
     if retry and n_crashes < job.max_attempts:
-        delay_s = min(_RETRY_BASE_S * 2 ** (n_crashes - 1), _RETRY_MAX_S)
-        requeue(session, fenced(held, JobState.RUNNING), n_crashes=n_crashes, not_before=now() + delay_s)
+        delay_s = min(_RETRY_BASE_S * 2 ** max(n_crashes - 1, lost_count - 1), _RETRY_MAX_S)
+        counts = {"n_crashes": n_crashes, "lost_count": lost_count}
+        requeue(session, fenced(held, JobState.RUNNING), not_before=now() + delay_s, **counts)
         tell_state(session, held.job_id, held.attempt, JobState.QUEUED, error=error.model_dump(), retry_in_s=delay_s)
         return JobState.QUEUED
     ending = {"error": error.model_dump(mode="json"), "n_crashes": n_crashes}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from asl.contracts import ENDED, JobError, JobState, Progress, Queue
 from asl.errors import WorkerLost
 from asl.infra.database import now
-from asl.infra.jobs.endings import after_failure, confirm_cancelled, end
+from asl.infra.jobs.endings import MAX_LOST, after_failure, confirm_cancelled, end
 from asl.infra.jobs.queueing import queue_order, requeue
 from asl.infra.jobs.rows import (
     HELD,
@@ -25,8 +25,6 @@ from asl.infra.jobs.rows import (
     to_claim,
 )
 from asl.infra.tables import Job
-
-MAX_LOST: Final = 10
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def claim(
     if row is None:
         return None
     if row.parent_id:
-        begun = of_id(row.parent_id, Job.started_at.is_(None)).values(started_at=now())
+        begun = of_id(row.parent_id, Job.started_at.is_(None), Job.state == JobState.WAITING).values(started_at=now())
         if changed(session, begun):
             tell_state(session, row.parent_id, 0, JobState.RUNNING)
     tell_state(session, row.id, row.attempt, JobState.RUNNING, worker=owner)

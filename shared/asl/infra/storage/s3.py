@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
@@ -39,6 +39,7 @@ _REFUSED: Final = (401, 403)
 _CONNECT_TIMEOUT_S: Final = 2.0
 _CHECK_TIMEOUT_S: Final = 0.9
 """For connecting and for the answer, so that a check ends within 2 s."""
+_YOUNG: Final = timedelta(hours=12)
 _PART_BYTES: Final = 16 * 1024 * 1024
 
 # A damaged answer makes the client's parsing fail with any of the last four.
@@ -168,12 +169,15 @@ class S3Storage:
         return Stored(key, *source.digest)
 
     def _has(self, key: str, size_bytes: int) -> bool:
+        """Tell whether an object need not be sent; an old one is, since those who remove what is old go by its age."""
         try:
-            return self._size(key) == size_bytes
+            found = self._client.stat_object(self._bucket, key)
         except S3Error as error:
             if error.code in _MISSING:
                 return False
             raise
+        is_young = found.last_modified is not None and datetime.now(UTC) - found.last_modified < _YOUNG
+        return found.size == size_bytes and is_young
 
     def _read_back(self, key: str) -> Digest:
         try:
