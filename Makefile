@@ -4,7 +4,7 @@ STAMP := .venv/installed
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint fmt bench demo-data starter constraints clean
+.PHONY: help setup run test lint fmt bench chaos demo-data starter constraints clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench: setup ## Measure speed against floors taken in the same run
 	$(BIN)/python tests/bench/bench_recognition.py
 	$(BIN)/python tests/bench/bench_jobs.py
 	$(BIN)/python tests/bench/bench_job_list.py
+
+chaos: setup ## Kill, freeze and restart everything under 1,000 jobs, and account for each
+	ASL_CHAOS=long $(BIN)/pytest tests/chaos
 
 demo-data: setup ## Render a small class-folder data set into data/demo
 	$(BIN)/asl demo-data --output-dir data/demo

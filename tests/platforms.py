@@ -30,7 +30,7 @@ class PlatformProcess(Server):
         self._environment = kept | landmarker | {"ASL_LOG_JSON": "true"} | environment
 
     def _command(self):
-        return [sys.executable, *self._program]
+        return [sys.executable, *(word.format(port=self.port) for word in self._program)]
 
     def _process_options(self):
         return {"env": self._environment}
@@ -121,11 +121,10 @@ class Platform:
         return httpx.Client(base_url=self.url, timeout=30, trust_env=False, **kwargs)
 
     def add_gateway(self) -> PlatformProcess:
-        process = self._add(["-m", "uvicorn", "--factory", "services.gateway.app:create_app"], "Application startup")
-        process._program += ["--port", str(process.port), "--timeout-graceful-shutdown", "5"]
-        self.url = f"http://127.0.0.1:{process.port}"
-        self.gateway = process
-        return process
+        program = ["-m", "uvicorn", "--factory", "services.gateway.app:create_app", "--port", "{port}"]
+        self.gateway = self._add([*program, "--timeout-graceful-shutdown", "5"], "Application startup")
+        self.url = f"http://127.0.0.1:{self.gateway.port}"
+        return self.gateway
 
     def add_worker(self, queues="cpu,gpu", **environment) -> PlatformProcess:
         process = self._add([*self._worker_program, "-Q", queues], "worker ready", **environment)

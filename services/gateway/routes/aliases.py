@@ -4,6 +4,7 @@ import re
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Header, Request, Response
+from pydantic.json_schema import SkipJsonSchema
 from sqlalchemy.orm import Session
 
 from asl.contracts import Alias, AliasState, Page, Promotion, PromotionRequest, RollbackRequest, Scope
@@ -19,8 +20,13 @@ router = APIRouter(prefix="/aliases", tags=["models"])
 _Reader = Annotated[Principal, Depends(allow(Scope.READ))]
 _Promoter = Annotated[Principal, Depends(allow(Scope.PROMOTE))]
 _IfMatch = Annotated[
-    str | None,
-    Header(alias="If-Match", max_length=100, description='The role\'s ETag as it was seen last; "0" where it is free.'),
+    str | SkipJsonSchema[None],
+    Header(
+        alias="If-Match",
+        max_length=100,
+        description='The role\'s ETag as it was seen last; "0" where it is free.',
+        json_schema_extra={"pattern": '^"[0-9]{1,18}"$'},
+    ),
 ]
 IdempotencyKey = Annotated[
     str | None,
@@ -62,7 +68,7 @@ def show(alias: Alias, caller: _Reader, request: Request, response: Response) ->
     description="`production` answers recognition calls within seconds, without a restart. A quality gate compares the "
     "model with the one in production on the data on which both were evaluated last; `force` with a `reason` overrides "
     "it. `If-Match` is needed once the role is taken.",
-    responses={200: {"headers": _ETAG}, **errors.documented(*STATUSES, 404, 409, 412, 413, 422, 428, 500)},
+    responses={200: {"headers": _ETAG}, **errors.documented(*STATUSES, 400, 404, 409, 412, 413, 422, 428, 500)},
 )
 def promote(
     *,
@@ -96,7 +102,7 @@ def promote(
     summary="Give a role back to the model before",
     description="Again, to the one before that. The quality gate is not asked. With `If-Match` only where the role is "
     "as it was seen last.",
-    responses={200: {"headers": _ETAG}, **errors.documented(*STATUSES, 404, 409, 412, 413, 422, 500)},
+    responses={200: {"headers": _ETAG}, **errors.documented(*STATUSES, 400, 404, 409, 412, 413, 422, 500)},
 )
 def rollback(
     *,

@@ -79,7 +79,7 @@ async def add_archive(
     summary="Tell which photographs are there",
     description="Answers those of the given hashes whose photographs the data set has, so that a client sends only "
     "the others.",
-    responses=errors.documented(*STATUSES, 400, 404, 422, 500),
+    responses=errors.documented(*STATUSES, 400, 404, 413, 422, 500),
 )
 def known_hashes(dataset: DatasetName, body: Hashes, caller: Writer, request: Request) -> Hashes:
     """Tell which photographs are there already."""

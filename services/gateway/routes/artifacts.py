@@ -15,6 +15,11 @@ from services.gateway.startup import gateway_of
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
 
 _URL_AGE_S: Final = 300
+_BYTES: Final[dict[int | str, dict[str, object]]] = {
+    **downloads.BYTES,
+    **{status: {**downloads.BYTES[status], "content": {"*/*": {}}} for status in (200, 206)},
+}
+"""An artifact says itself of which type it is."""
 _Reader = Annotated[Principal, Depends(allow(Scope.READ))]
 _Name = Annotated[
     str,
@@ -39,7 +44,7 @@ def list_all(job_id: JobId, caller: _Reader, request: Request) -> Page[Artifact]
     summary="Download what a job has made",
     description="`ETag`, `X-Content-SHA256` and `Repr-Digest` tell the file's SHA-256. A single `Range` is followed.",
     response_class=Response,
-    responses={**downloads.BYTES, **errors.documented(401, 403, 404, 416, 422, 429, 500, 503)},
+    responses={**_BYTES, **errors.documented(401, 403, 404, 416, 422, 429, 500, 503)},
 )
 def download(
     job_id: JobId,

@@ -13,11 +13,17 @@ from services.gateway.startup import gateway_of
 PREFIX: Final = "/api/v1/datasets"
 router = APIRouter(prefix=PREFIX, tags=["datasets"])
 
+_CURSOR: Final = r"^([A-Za-eg-z0-9-][A-Za-z0-9_-]|[f_][A-Za-z0-9-])[A-Za-z0-9_-]{30}$"
+"""What `asl.infra.pages` reads, for the document alone; what begins with 'f_' or '__' would hold no finite time."""
+
 Reader = Annotated[Principal, Depends(allow(Scope.READ))]
 Writer = Annotated[Principal, Depends(allow(Scope.WRITE))]
 DatasetName = Annotated[Name, Path(description="The data set's id or name.")]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many at most.")]
-Cursor = Annotated[str | None, Query(max_length=200, description="The page before's `next_cursor`.")]
+Cursor = Annotated[
+    str | None,
+    Query(max_length=200, description="The page before's `next_cursor`.", json_schema_extra={"pattern": _CURSOR}),
+]
 _Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 _IdempotencyKey = Annotated[
     str | None,
@@ -36,7 +42,7 @@ LOCATION: Final[dict[str, Any]] = {"Location": {"description": "Its address.", "
     "",
     summary="Make a data set",
     status_code=201,
-    responses={201: {"headers": LOCATION}, **errors.documented(*STATUSES, 400, 409, 422, 500)},
+    responses={201: {"headers": LOCATION}, **errors.documented(*STATUSES, 400, 409, 413, 422, 500)},
 )
 def create(
     body: DatasetRequest, caller: Writer, request: Request, response: Response, idempotency_key: _IdempotencyKey = None

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from asl.contracts import EventKind, JobEvent, Scope
 from asl.errors import Busy
@@ -21,6 +23,7 @@ from services.gateway.startup import gateway_of
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
 
 _MAX_EVENT_ID: Final = 2**63 - 1
+_EventId = Annotated[int, Field(ge=0, le=_MAX_EVENT_ID)]
 _LINES_AT_ONCE: Final = 1000
 _LOGGED: Final = (EventKind.LOG, EventKind.STATE)
 _Reader = Annotated[Principal, Depends(allow(Scope.READ))]
@@ -48,7 +51,7 @@ def _begin(
     caller: _Reader,
     request: Request,
     response: Response,
-    last_event_id: Annotated[int | None, Header(ge=0, le=_MAX_EVENT_ID)] = None,
+    last_event_id: Annotated[_EventId | SkipJsonSchema[None], Header()] = None,
     after: Annotated[int, Query(ge=0, le=_MAX_EVENT_ID, description="Only events with a larger id.")] = 0,
 ) -> _Watch:
     """Find out what is to be watched; as a dependency, so that problems are answered before the stream begins."""

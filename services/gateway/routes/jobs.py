@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from asl.contracts import (
     ENDED,
-    MAX_PAGE,
     ChainRequest,
     Contract,
     Id,
@@ -26,6 +25,7 @@ from asl.errors import Conflict
 from asl.infra import idempotency, job_views, jobs, submission
 from asl.infra.submission import Submitter
 from services.gateway import errors
+from services.gateway.routes.datasets import Cursor, Limit
 from services.gateway.security import Principal, allow
 from services.gateway.startup import gateway_of
 
@@ -53,7 +53,7 @@ _ACCEPTED_HEADERS: Final[dict[str, Any]] = {
 }
 _ACCEPTED: Final[dict[int | str, dict[str, Any]]] = {
     202: {"headers": _ACCEPTED_HEADERS},
-    **errors.documented(401, 403, 404, 409, 413, 422, 429, 500, 503),
+    **errors.documented(400, 401, 403, 404, 409, 413, 422, 429, 500, 503),
 }
 
 
@@ -106,8 +106,8 @@ def list_all(
     state: Annotated[list[JobState] | None, Query(max_length=len(JobState), description="One or several.")] = None,
     queue: Queue | None = None,
     name: Annotated[Name | None, Query(description="What the job was called.")] = None,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many at most.")] = 50,
-    cursor: Annotated[str | None, Query(max_length=200, description="The page before's `next_cursor`.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Response:
     """List jobs, the newest first."""
     filters = job_views.Filters(kind, state or (), queue, name)

@@ -71,7 +71,7 @@ class ClassifierInUse(Contract):
     response_description="The letter, how sure the classifier is, and the signer's hand.",
     responses={
         200: {"content": {"application/json": {"examples": _EXAMPLES}}},
-        **errors.documented(*STATUSES, 400, 413, 415, 422, 500),
+        **errors.documented(*STATUSES, 413, 415, 422, 500),
     },
     openapi_extra={"requestBody": uploads.BODY_SCHEMA},
 )

@@ -146,7 +146,7 @@ def image(
     "/{dataset}/samples/{sample}",
     summary="Correct a sample",
     description="Changes its label or signer, leaves it out, or takes it in again; versions keep what they had.",
-    responses=errors.documented(*STATUSES, 400, 404, 422, 500),
+    responses=errors.documented(*STATUSES, 400, 404, 413, 422, 500),
 )
 def change(dataset: DatasetName, sample: Id, body: SampleChange, caller: Writer, request: Request) -> Sample:
     """Correct a sample."""

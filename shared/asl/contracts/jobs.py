@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, HttpUrl, TypeAdapter, model_validator
+from pydantic import ConfigDict, Field, HttpUrl, JsonValue, TypeAdapter, model_validator
 
 from asl.contracts.base import ID_PATTERN, Contract, Id, Name, Sha256, Time
 from asl.contracts.learning import Device, PreparationOptions, TrainingOptions
@@ -58,8 +58,16 @@ _JobRef = Annotated[
 ]
 
 
+def _one_of(*names: str) -> ConfigDict:
+    """Tell readers of the JSON schema that exactly one of these members is given, and is not null."""
+    given: list[JsonValue] = [{"required": [name], "properties": {name: {"type": "string"}}} for name in names]
+    return ConfigDict(json_schema_extra={"oneOf": given})
+
+
 class FeaturesRef(Contract):
     """Labelled hands: of an extraction, or of a data set, which is then extracted first where it has not been."""
+
+    model_config = _one_of("job", "dataset")
 
     job: _JobRef | None = Field(None, description="An extraction.")
     dataset: Name | None = Field(None, description="A data set, by id or name.")
@@ -76,6 +84,8 @@ class FeaturesRef(Contract):
 class ModelRef(Contract):
     """A model: by its id, by an alias, or as the result of a training or an import."""
 
+    model_config = _one_of("id", "alias", "job")
+
     id: Id | None = None
     alias: Name | None = None
     job: _JobRef | None = None
@@ -87,8 +97,15 @@ class ModelRef(Contract):
         return self
 
 
+def _kind_is_required(schema: dict[str, Any]) -> None:
+    # It has a default for callers in Python; in JSON it tells the kinds apart.
+    schema["required"] = ["kind", *schema.get("required", ())]
+
+
 class _Request(Contract):
     """What can be said of any job."""
+
+    model_config = ConfigDict(json_schema_extra=_kind_is_required)
 
     name: Name | None = Field(None, description="What people call it.")
     priority: int = Field(

@@ -78,7 +78,7 @@ class TrainingOptions(Contract):
     model_type: ModelType = Field(
         ModelType.V1, description="v1: feed-forward; v2: with residual connections, for larger data sets."
     )
-    hidden_sizes: tuple[int, ...] = Field(
+    hidden_sizes: tuple[Annotated[int, Field(json_schema_extra={"minimum": 1})], ...] = Field(
         DEFAULT_HIDDEN_SIZES, min_length=1, description="Hidden layer sizes, from input to output."
     )
     dropout: float = Field(0.3, ge=0, lt=1, description="Dropout rate; 0.4 to 0.5 against overfitting.")

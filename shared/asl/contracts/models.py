@@ -1,11 +1,15 @@
 """Trained models: their versions, where they come from, and which one answers."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
 
 from asl.contracts.base import Contract, Id, Sha256, Time
+
+_NOT_FORCED: Final[JsonDict] = {"properties": {"force": {"const": False}}}
+_WITH_REASON: Final[JsonDict] = {"required": ["reason"], "properties": {"reason": {"pattern": r"\S"}}}
 
 
 class Alias(StrEnum):
@@ -74,6 +78,8 @@ class AliasState(Contract):
 
 class PromotionRequest(Contract):
     """A model is to have a role."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [_NOT_FORCED, _WITH_REASON]})
 
     model: Id
     force: bool = Field(default=False, description="Although the quality gate refuses; needs a reason.")

@@ -37,7 +37,7 @@ def add(session: Session, tenant: str, request: DatasetRequest) -> tables.Datase
     except IntegrityError as error:
         if not is_conflict(error, "uq_dataset_tenant_name", "dataset.tenant", "dataset.name"):
             raise
-        raise Conflict(f"a data set named {request.name!r} is there already", hint="Choose another name.") from error
+        raise Conflict("a data set of this name is there already", hint="Choose another name.") from error
     return row
 
 
@@ -52,9 +52,7 @@ def find(session: Session, tenant: str, id_or_name: str) -> tables.Dataset:
     column = tables.Dataset.id if _ID.fullmatch(id_or_name) else tables.Dataset.name
     row = session.scalar(select(tables.Dataset).where(tables.Dataset.tenant == tenant, column == id_or_name))
     if row is None:
-        raise NotFound(
-            f"expected the id or name of a data set, found {id_or_name!r}", hint="The list of data sets shows both."
-        )
+        raise NotFound("no data set has this id or name", hint="The list of data sets shows both.")
     return row
 
 
