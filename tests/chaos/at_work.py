@@ -84,6 +84,12 @@ def probe(*, n_steps=1, step_s=0.0):
     return {"kind": "probe", "n_steps": n_steps, "step_s": step_s}
 
 
+def bring_up(process):
+    """Start a process unless it runs, and wait until it is ready, also on a machine that has much else to do."""
+    process.launch()
+    process.wait_until_ready()
+
+
 def pid_of(worker, job_id, limit_s=20):
     """Wait for a job's process, and return its id."""
     return process_of(worker, job_id, limit_s)[0]

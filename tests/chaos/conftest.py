@@ -13,7 +13,7 @@ _TABLE_FILE = "ASL_CHAOS_TABLE"
 _ROWS = pytest.StashKey[list[tuple[str, ...]]]()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack(tmp_path_factory) -> Iterator[FullStack]:
     """Share Postgres, Redis, S3, a gateway, a dispatcher and three workers; each storm leaves them running."""
     try:

@@ -4,13 +4,18 @@ import os
 import platform as machine
 import signal
 import time
+from collections import Counter
 from contextlib import contextmanager, suppress
 
 from storm import Kill
 
+_N_LOOKS_SPARED = 3
+
 
 def kill_workers(every_s, n_spared=0):
     """Kill one worker after the other: with its whole family, or alone, so that its jobs' processes must notice.
+
+    Of those with jobs, where there are any: the others have nothing to lose.
 
     Args:
         every_s: Pause between two kills.
@@ -21,7 +26,8 @@ def kill_workers(every_s, n_spared=0):
         while storm.goes_on(every_s):
             with storm.lock:
                 if len(at_work := _at_work(storm)) > n_spared:
-                    kill_worker(storm, storm.random.choice(at_work), alone=storm.random.random() < 0.5)
+                    busy = [worker for worker in at_work if worker.job_pids]
+                    kill_worker(storm, storm.random.choice(busy or at_work), alone=storm.random.random() < 0.5)
 
     return act
 
@@ -34,12 +40,12 @@ def kill_worker(storm, worker, *, alone):
 
 
 def kill_process(process, name, every_s):
-    """Kill one of the platform's processes now and then; it is started again as all are."""
+    """Kill one of the platform's processes now and then, once it is at work; it is started again as all are."""
 
     def act(storm):
         while storm.goes_on(every_s):
             with storm.lock:
-                if process.is_running:
+                if process.is_at_work:
                     process.kill()
                     storm.hits[f"{name} killed"] += 1
 
@@ -80,7 +86,8 @@ def freeze_workers(n_workers, after_s, for_s):
     def act(storm):
         if storm.goes_on(after_s):
             with storm.lock:
-                storm.frozen |= set(_at_work(storm)[:n_workers])
+                busy_first = sorted(_at_work(storm), key=lambda worker: not worker.job_pids)
+                storm.frozen |= set(busy_first[:n_workers])
                 for worker in storm.frozen:
                     worker.pause()
             time.sleep(for_s)
@@ -104,12 +111,21 @@ def frozen(server):
 
 
 def kill_anything(every_s, n_spared=0):
-    """Kill a job's process, a worker alone or the gateway, at random; of workers so many are left as said."""
+    """Kill a job's process, a worker alone or the gateway, at random.
+
+    Args:
+        every_s: Pause between two kills.
+        n_spared: So many workers are left at work.
+    """
 
     def act(storm):
+        n_seen = Counter()
         while storm.goes_on(every_s):
             with storm.lock:
-                _kill_one(storm, n_spared)
+                for process in storm.platform.processes:
+                    n_seen[process] = n_seen[process] + 1 if process.is_at_work else 0
+                # Who has just come up is left alone for a while: it would never get to do anything.
+                _kill_one(storm, [process for process, n in n_seen.items() if n > _N_LOOKS_SPARED], n_spared)
 
     return act
 
@@ -119,12 +135,12 @@ def _at_work(storm):
     return [worker for worker in storm.platform.workers if worker.is_at_work and worker not in storm.frozen]
 
 
-def _kill_one(storm, n_spared):
-    at_work = _at_work(storm)
+def _kill_one(storm, at_work, n_spared):
+    workers = [process for process in at_work if process in storm.platform.workers]
     victims = {
-        "job": [pid for worker in at_work for pid in worker.job_pids],
-        "worker": at_work if len(at_work) > n_spared else [],
-        "gateway": [gateway for gateway in [storm.platform.gateway] if gateway.is_at_work],
+        "job": [pid for worker in _at_work(storm) for pid in worker.job_pids],
+        "worker": workers if len(workers) > n_spared else [],
+        "gateway": [process for process in at_work if process is storm.platform.gateway],
     }
     kinds = [kind for kind, found in victims.items() if found]
     match storm.random.choice(kinds) if kinds else None:
@@ -133,7 +149,7 @@ def _kill_one(storm, n_spared):
                 os.kill(storm.random.choice(victims["job"]), signal.SIGKILL)
                 storm.hits["job process killed"] += 1
         case "worker":
-            kill_worker(storm, storm.random.choice(at_work), alone=True)
+            kill_worker(storm, storm.random.choice(workers), alone=True)
         case "gateway":
             storm.platform.gateway.kill()
             storm.hits["gateway killed"] += 1

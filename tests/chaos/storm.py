@@ -49,7 +49,7 @@ class Storm:
     """Submits jobs and watches them end, while faults run in threads beside; once."""
 
     def __init__(
-        self, platform, name, n_jobs, *, step_s=(0.05, 0.5), rate_per_s=20.0, limit_s=600.0 if IS_LONG else 150.0
+        self, platform, name, n_jobs, *, step_s=(0.05, 0.5), rate_per_s=20.0, limit_s=600.0 if IS_LONG else 200.0
     ):
         """Prepare.
 

@@ -6,7 +6,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from at_work import Machine
+from at_work import Machine, bring_up
 from databases import KINDS, fresh_url
 from storm import IS_LONG
 
@@ -26,7 +26,7 @@ def machine(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("machine")
     settings = {"ASL_LEASE_S": str(LEASE_S), "ASL_WORKER_SLOTS": "4", "ASL_CANCEL_GRACE_S": "1"}
     with fresh_url(request.param, request, folder) as url, Machine(folder, url, **settings) as machine:
-        machine.start_gateway()
+        bring_up(machine.add_gateway())
         yield machine
 
 
@@ -46,7 +46,8 @@ def test_jobs_cancelled_while_no_worker_is_up_never_run(machine):
     ids = [machine.add_probe(step_s=0.1) for _ in range(N_JOBS // 10)]
     with machine.client() as client:
         assert {cancel(client, job_id) for job_id in ids} == {"cancelled"}
-    worker = machine.start_worker()
+    worker = machine.add_worker()
+    bring_up(worker)
     last = machine.wait_for_end(machine.add_probe())
     assert last.state == JobState.SUCCEEDED  # the worker is at work, and these were before it
     time.sleep(AFTERWARDS_S)
@@ -58,7 +59,7 @@ def test_jobs_cancelled_while_no_worker_is_up_never_run(machine):
 
 
 def test_a_cancelled_job_has_one_end_whenever_it_is_cancelled(machine):
-    machine.workers[0].start()
+    bring_up(machine.workers[0])
     with ThreadPoolExecutor(N_CALLERS) as threads:
         told = dict(threads.map(lambda seed: race(machine, seed), range(N_JOBS)))
     ended = {job_id: machine.wait_for_end(job_id) for job_id in told}
@@ -100,14 +101,14 @@ def check_end(machine, job_id, job, told):
 @pytest.mark.skipif(not IS_LONG, reason="takes a worker more; `make chaos` does it")
 def test_a_job_cancelled_while_its_worker_is_dead_is_cancelled_and_does_not_run_again(machine):
     worker = machine.workers[0]
-    worker.start()
+    bring_up(worker)
     ids = [machine.add_probe(n_steps=600, step_s=0.1) for _ in range(4)]
     for job_id in ids:
         machine.wait_for(job_id, JobState.RUNNING)
     worker.kill_alone()
     with machine.client() as client:
         assert {cancel(client, job_id) for job_id in ids} == {"cancelling"}
-    worker.start()
+    bring_up(worker)
     for job_id in ids:
         machine.wait_for(job_id, JobState.CANCELLED, limit_s=LEASE_S + 10)
     time.sleep(1)

@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from at_work import Machine, pid_of, process_of
+from at_work import Machine, bring_up, pid_of, process_of
 from storm import IS_LONG
 
 from asl.contracts import JobState, Queue
@@ -28,7 +28,7 @@ def machine(tmp_path_factory, postgres_server):
         machine.add_worker("cpu", ASL_STALL_S=str(STALL_S))
         machine.launch()
         for worker in machine.workers:
-            worker.wait_until_ready()
+            bring_up(worker)
         yield machine
 
 

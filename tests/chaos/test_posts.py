@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from at_work import TENANT, Machine, probe
+from at_work import TENANT, Machine, bring_up, probe
 from databases import KINDS, fresh_url
 from sqlalchemy import select
 from storm import IS_LONG
@@ -33,7 +33,7 @@ def machine(request, tmp_path_factory):
     settings = {name: str(folder / "none") for name in ("ASL_CLASSIFIER_PATH", "ASL_HAND_LANDMARKER_PATH")}
     settings["ASL_MAX_UNFINISHED_JOBS"] = "1000000"
     with fresh_url(request.param, request, folder) as url, Machine(folder, url, **settings) as machine:
-        machine.start_gateway()
+        bring_up(machine.add_gateway())
         yield machine
 
 
@@ -70,7 +70,7 @@ def kill_over_and_over(machine, answers):
         machine.gateway.kill()
         time.sleep(0.05)
         n_broken += answers["none"] > n_before
-        machine.gateway.start()
+        bring_up(machine.gateway)
     return n_broken
 
 

@@ -9,7 +9,7 @@ from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from at_work import Machine
+from at_work import Machine, bring_up
 from fault_proxy import Fault, FaultProxy
 from sqlalchemy import select
 from storm import IS_LONG
@@ -17,10 +17,13 @@ from storm import IS_LONG
 from asl.contracts import ENDED, JobState
 from asl.infra import sweep, tables
 from asl.infra.storage import open_storage
+from asl.infra.storage.s3 import PAUSES_S
 
 N_JOBS = 200 if IS_LONG else 24
 N_KILLS = 10 if IS_LONG else 1
 MAX_ATTEMPTS = 3
+N_SLOTS = 4
+N_PUTS = len(PAUSES_S) + 1
 AT_ONCE = timedelta(0)
 PUT_FAULTS = [Fault.CUT_REQUEST, Fault.CUT_AT_ONCE, Fault.LOST_ANSWER, Fault.ANSWER_500, Fault.BROKEN_XML, Fault.STALL]
 GET_FAULTS = [Fault.CUT_ANSWER, Fault.CUT_AT_ONCE, Fault.WRONG_BYTES, Fault.ANSWER_500]
@@ -42,18 +45,18 @@ def machine(tmp_path_factory, s3_server, proxy):
         "ASL_STORAGE_ACCESS_KEY": s3_server.access_key,
         "ASL_STORAGE_SECRET_KEY": s3_server.secret_key,
         "ASL_LEASE_S": "4",
-        "ASL_WORKER_SLOTS": "4",
+        "ASL_WORKER_SLOTS": str(N_SLOTS),
     }
     with Machine(tmp_path_factory.mktemp("machine"), **settings) as machine:
         machine.direct = open_storage(url, s3_server.access_key, s3_server.secret_key)
-        machine.start_worker()
+        bring_up(machine.add_worker())
         yield machine
 
 
 @pytest.fixture(autouse=True)
 def _well(machine, proxy):
     proxy.forget_plans()
-    machine.workers[0].start()
+    bring_up(machine.workers[0])
 
 
 def keys_of(storage):
@@ -81,6 +84,7 @@ def check_sweep(machine):
 def test_faults_of_the_store_cost_attempts_and_never_an_artifact(machine, proxy):
     """Longer rows of faults than a put bears, while a sweep runs that never pauses."""
     over = threading.Event()
+    proxy.plan(Fault.ANSWER_500, method="PUT", times=N_SLOTS * N_PUTS)  # too much for one of the first jobs at least
     beside = [threading.Thread(target=run, args=(machine, proxy, over)) for run in (plan_faults, sweep_on)]
     for thread in beside:
         thread.start()
@@ -140,7 +144,7 @@ def test_a_kill_between_upload_and_commit_leaves_orphans_alone(machine):
         assert machine.job(job_id).state not in ENDED
         # Its job has not ended, so nobody knows yet whether it is needed.
         assert sweep.remove_orphans(machine.database, machine.direct, AT_ONCE) == 0
-        worker.start()
+        bring_up(worker)
         job = machine.wait_for_end(job_id)
         assert (job.state, job.attempt, job.lost_count) == (JobState.SUCCEEDED, 2, 1)
         assert left in keys_of(machine.direct)

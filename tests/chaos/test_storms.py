@@ -23,14 +23,16 @@ from storm import IS_LONG, Storm
 from asl.infra import components, schema
 
 N_JOBS = 1000 if IS_LONG else 80
+_SUBMISSION_S = 80 if IS_LONG else 16
+"""Long enough for every kind of fault to happen, however fast the machine."""
 _MAX_POST_P99_S = 0.2
 _MAX_RECOVERY_P95_S = 8.0
 
-pytestmark = pytest.mark.timeout(900 if IS_LONG else 240)
+pytestmark = pytest.mark.timeout(900 if IS_LONG else 300)
 
 
 def test_killed_workers(stack, note):
-    storm = Storm(stack, "R1", N_JOBS, rate_per_s=12)
+    storm = Storm(stack, "R1", N_JOBS, rate_per_s=N_JOBS / _SUBMISSION_S)
     account = storm.run(kill_workers(10 if IS_LONG else 4, n_spared=1))
     note(account)
     assert account.recoveries_s
@@ -38,14 +40,14 @@ def test_killed_workers(stack, note):
 
 
 def test_everything_at_once(stack, note):
-    storm = Storm(stack, "R2", N_JOBS)
+    storm = Storm(stack, "R2", N_JOBS, rate_per_s=N_JOBS / _SUBMISSION_S)
     note(
         storm.run(
             kill_workers(3 if IS_LONG else 4, n_spared=1),
             kill_server(stack.redis, "Redis", 11 if IS_LONG else 4),
             kill_server(stack.postgres, "Postgres", 17 if IS_LONG else 5),
-            kill_process(stack.dispatcher, "dispatcher", 13 if IS_LONG else 4),
-            freeze_workers(2, after_s=0.5, for_s=8),
+            kill_process(stack.dispatcher, "dispatcher", 13 if IS_LONG else 5),
+            freeze_workers(2, after_s=2, for_s=8),
         )
     )
     assert storm.hits["worker frozen"] == 2
@@ -66,41 +68,46 @@ def test_redis_emptied(stack, note):
 
 
 def test_redis_frozen(stack, note):
-    freeze_s = 60 if IS_LONG else 12
-    storm = Storm(stack, "R5", N_JOBS, rate_per_s=N_JOBS / freeze_s)
-    began = {}
+    calm_s, freeze_s = (15, 60) if IS_LONG else (6, 12)
+    storm = Storm(stack, "R5", N_JOBS, rate_per_s=N_JOBS / (calm_s + freeze_s))
+    times = {}
 
     def freeze(storm):
-        storm.goes_on(1)
+        storm.goes_on(calm_s)
         with frozen(stack.redis):
-            began["frozen"] = time.time()
+            times["frozen"] = time.time()
             _wait_for_broker(stack, is_well=False)
-            left_s = freeze_s - (time.time() - began["frozen"])
-            time.sleep(max(0.0, left_s))
-            began["thawed"] = time.time()
+            time.sleep(max(0.0, times["frozen"] + freeze_s - time.time()))
+            times["thawed"] = time.time()
         storm.hits[f"Redis frozen for {freeze_s} s"] += 1
 
     account = storm.run(freeze)
+    calm_p99_s = percentile([call.seconds for call in storm.calls if call.began < times["frozen"]], 0.99)
+    waits = [call.seconds for call in storm.calls if times["frozen"] < call.began < times["thawed"]]
+    p99_s = percentile(waits, 0.99)
+    account.name += f", POST p99 {p99_s * 1000:.0f} ms, before {calm_p99_s * 1000:.0f} ms"
     note(account)
     _wait_for_broker(stack, is_well=True)
-    waits = [call.seconds for call in storm.calls if began["frozen"] < call.began < began["thawed"]]
     assert set(storm.answers) == {202}
-    assert percentile(waits, 0.99) < _MAX_POST_P99_S
+    # On a machine that is busy with other things the calls before the freeze take long too.
+    assert p99_s < max(_MAX_POST_P99_S, 2 * calm_p99_s)
 
 
 def test_redis_absent_at_the_start(stack, note, hand_jpeg, landmarker_path):
     assert landmarker_path.exists()  # without it the gateway has nothing to recognize with
     stack.stop()
     stack.redis.kill()
-    stack.launch()
-    stack.gateway.wait_until_ready()
-    with stack.client() as client:
-        answer = client.post("/api/v1/asl/recognitions", files={"file": hand_jpeg("B")})
-        assert answer.status_code == httpx.codes.OK, answer.text
-    storm = Storm(stack, "R6", N_JOBS // 2)
-    storm.hits["start without Redis"] += 1
-    note(storm.run())
-    stack.redis.start()
+    try:
+        stack.launch()
+        stack.gateway.wait_until_ready()
+        with stack.client() as client:
+            answer = client.post("/api/v1/asl/recognitions", files={"file": hand_jpeg("B")})
+            assert answer.status_code == httpx.codes.OK, answer.text
+        storm = Storm(stack, "R6", N_JOBS)
+        storm.hits["start without Redis"] += 1
+        note(storm.run())
+    finally:
+        stack.redis.start()
     _wait_for_broker(stack, is_well=True)
 
 
@@ -114,12 +121,13 @@ def test_postgres_restarted(stack, note):
 
 
 def test_one_machine(tmp_path, note):
+    n_jobs = 1000 if IS_LONG else 50
     # A gateway that recognizes nothing starts sooner: it is killed again and again.
     settings = {"ASL_MAX_UNFINISHED_JOBS": "100000", "ASL_HAND_LANDMARKER_PATH": str(tmp_path / "none.task")}
     with OneMachine(tmp_path, **settings) as platform:
         schema.upgrade(platform.database)
         platform.start(n_workers=2)
-        storm = Storm(platform, "R14", N_JOBS)
+        storm = Storm(platform, "R14", n_jobs, rate_per_s=n_jobs / _SUBMISSION_S)
         note(storm.run(kill_anything(1.0, n_spared=1)))
         assert storm.hits.keys() == {"job process killed", "worker killed", "gateway killed"}
         platform.stop()
