@@ -21,7 +21,6 @@ from asl.infra.storage.s3 import PAUSES_S
 
 N_JOBS = 200 if IS_LONG else 24
 N_KILLS = 10 if IS_LONG else 1
-MAX_ATTEMPTS = 3
 N_SLOTS = 4
 N_PUTS = len(PAUSES_S) + 1
 AT_ONCE = timedelta(0)
@@ -89,7 +88,7 @@ def test_faults_of_the_store_cost_attempts_and_never_an_artifact(machine, proxy)
     for thread in beside:
         thread.start()
     try:
-        ids = [machine.add_probe(max_attempts=MAX_ATTEMPTS) for _ in range(N_JOBS)]
+        ids = [machine.add_probe(max_attempts=1 + 2 * (number % 2)) for number in range(N_JOBS)]
         ended = [machine.wait_for_end(job_id, 300) for job_id in ids]
     finally:
         over.set()
@@ -98,10 +97,11 @@ def test_faults_of_the_store_cost_attempts_and_never_an_artifact(machine, proxy)
     for job in ended:
         assert job.state in (JobState.SUCCEEDED, JobState.FAILED)
         assert len(machine.artifacts(job.id)) == (job.state == JobState.SUCCEEDED)
-        if job.state == JobState.FAILED:
-            assert (job.error["code"], job.n_crashes) == ("unavailable", MAX_ATTEMPTS)
-    assert any(job.state == JobState.SUCCEEDED and job.attempt == 1 for job in ended)
-    assert any(job.n_crashes for job in ended), "no fault was too much for a put"
+        # A store that is away is not the job's fault: unless it may be tried only once, it outlasts that.
+        assert job.state == JobState.SUCCEEDED or (job.max_attempts, job.error["code"]) == (1, "unavailable")
+        assert job.n_crashes == (job.state == JobState.FAILED)
+    assert any((job.state, job.attempt) == (JobState.SUCCEEDED, 1) for job in ended)
+    assert any(job.state == JobState.FAILED or job.attempt > 1 for job in ended), "no fault was too much for a put"
     proxy.forget_plans()
     check_sweep(machine)
 

@@ -159,7 +159,7 @@ class JobMachine(RuleBasedStateMachine):
         with self.database.reading() as session:
             rows = {row.id: row for row in session.scalars(select(Job))}
             counted = select(tables.Artifact.job_id, func.count()).group_by(tables.Artifact.job_id)
-            n_artifacts = {job_id: n for job_id, n in session.execute(counted)}
+            n_artifacts = dict(session.execute(counted).all())
         assert rows.keys() == self.jobs.keys()
         for job_id, job in self.jobs.items():
             row = rows[job_id]
