@@ -162,7 +162,7 @@ def test_proxies_of_the_environment_are_not_used(server, monkeypatch):
 
 
 def test_problems_become_their_errors_with_message_and_hint(client):
-    with pytest.raises(NotFound, match="found 'nowhere'"):
+    with pytest.raises(NotFound, match="no data set has this id or name"):
         client.datasets.get("nowhere")
     client.datasets.create("twice")
     with pytest.raises(Conflict):

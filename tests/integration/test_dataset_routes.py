@@ -119,17 +119,17 @@ def is_problem(response: httpx.Response, status: int, code: str) -> bool:
 
 
 def test_a_data_set_is_made_shown_by_id_and_name_listed_and_deleted(client):
-    name = f"hands of {os.urandom(4).hex()} 50 %"
+    name = f"hands of {os.urandom(4).hex()} at 50"
     made = client.post("/datasets", json={"name": name, "description": "photographs"})
     assert made.status_code == 201
     shown = client.get(f"/datasets/{made.json()['id']}")
     assert made.headers["Location"] == shown.request.url.path
-    assert shown.json() == made.json() == client.get(f"/datasets/{name.replace('%', '%25')}").json()
+    assert shown.json() == made.json() == client.get(f"/datasets/{name}").json()
     assert shown.json()["counts"] == []
     assert is_problem(client.post("/datasets", json={"name": name}), 409, "conflict")
     listed = client.get("/datasets", params={"limit": 1}).json()
     assert [item["id"] for item in listed["items"]] == [made.json()["id"]]
-    assert client.delete(f"/datasets/{name.replace('%', '%25')}").status_code == 204
+    assert client.delete(f"/datasets/{name}").status_code == 204
     assert is_problem(client.get(made.headers["Location"].removeprefix("/api/v1")), 404, "not_found")
 
 

@@ -17,6 +17,7 @@ from asl.core import dataset
 from asl.core.recognition import load_classifier
 from asl.errors import Conflict, NotFound, OptionsInvalid, Stopped
 from asl.infra import tables
+from asl.pipelines import checkpoints
 
 FILES = {
     "best_model.pt",
@@ -190,8 +191,9 @@ def test_a_checkpoint_that_cannot_be_used_is_passed_over(broken_at_15, whole, da
     _check_files(runs, claim.job_id, whole)
 
 
-def test_old_checkpoints_are_deleted_but_not_those_that_are_noted(tmp_path, data_file):
-    runs = JobRuns(tmp_path, lease_s=1)
+def test_old_checkpoints_are_deleted_but_not_those_that_are_noted(tmp_path, data_file, monkeypatch):
+    monkeypatch.setattr(checkpoints, "DROPPED_AFTER_S", 0.5)
+    runs = JobRuns(tmp_path)
     claim = runs.claim(runs.add(JobKind.TRAINING, _request(runs.give_features(data_file), epochs=16)))
     runs.begin(claim, on_progress=lambda _: time.sleep(0.1))
 

@@ -90,14 +90,14 @@ def test_the_road_of_a_data_set(asl, photographs):
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
-        (("dataset", "show", "nowhere"), 3, "'nowhere'"),
+        (("dataset", "show", "nowhere"), 3, "no data set"),
         (("dataset", "create", "a/b"), 2, "--name"),
         (("dataset", "upload", "nowhere", "nothing.zip"), 3, "nothing at nothing.zip"),
         (("dataset", "change", "nowhere", "0" * 32), 2, "expected something to change"),
         (("job", "show", "0" * 32), 3, "no job"),
         (("job", "watch", "0" * 32), 3, "no job"),
         (("job", "submit", "training"), 2, "expected --dataset or --job"),
-        (("job", "submit", "training", "--dataset", "nowhere"), 3, "'nowhere'"),
+        (("job", "submit", "training", "--dataset", "nowhere"), 3, "no data set"),
         (("job", "submit", "training", "--dataset", "x", "--dropout", "2"), 2, "--dropout"),
         (("job", "submit", "probe", "--n-steps", "-1"), 2, "--n-steps"),
         (("job", "submit", "export"), 2, "expected either --model or --training-job"),

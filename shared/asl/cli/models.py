@@ -28,8 +28,7 @@ def list_(*, url: UrlFlag = None, json: JsonFlag = False) -> None:
             print_items(client.models.list())
             return
         table = Table("no.", "version", "from", "letters", "accuracy", "roles", "created")
-        for column in table.columns:
-            column.no_wrap = True
+        table.columns[1].no_wrap = table.columns[5].no_wrap = True
         for model in client.models.list():
             evaluated = f"{model.evaluations[-1].accuracy:.1%}" if model.evaluations else "-"
             roles, letters = ", ".join(model.aliases), str(len(model.label_names))

@@ -1,13 +1,12 @@
 """Cursors of lists: where a page ended, told to clients as a text that means nothing to them."""
 
 import base64
+import math
 import struct
 from typing import Final, overload
 
 from asl.errors import InvalidInput
 
-_MAX: Final = 2.0**53
-"""Times and numbers of rows are far below."""
 _FORM: Final = struct.Struct(">d16s")
 _LENGTH: Final = 32
 """Characters of a cursor: 24 bytes in base64, which need no padding."""
@@ -44,9 +43,18 @@ def decode(cursor: str | None) -> tuple[float, str] | None:
         created_at, raw_id = _FORM.unpack(base64.b64decode(cursor[: _LENGTH + 1], altchars=b"-_", validate=True))
     except (ValueError, struct.error) as error:  # of the first kind is also what base64 raises
         raise _not_ours() from error
-    if not 0 <= created_at <= _MAX or encode(created_at, raw_id.hex()) != cursor:
+    if not math.isfinite(created_at) or encode(created_at, raw_id.hex()) != cursor:
         raise _not_ours()
     return created_at, raw_id.hex()
+
+
+def decode_number(cursor: str) -> int:
+    """Read the cursor of a list that is ordered by a number; one that nobody was given may hold any.
+
+    Raises:
+        InvalidInput: It was not made by `encode`.
+    """
+    return int(max(0.0, min(decode(cursor)[0], 2.0**53)))
 
 
 def _not_ours() -> InvalidInput:

@@ -24,7 +24,7 @@ from asl.pipelines.files import sha256_of
 N_KEPT: Final = 2
 FILE: Final = "checkpoint.pt"
 
-_DROPPED_AFTER_S: Final = 600.0
+DROPPED_AFTER_S: Final = 600.0
 _EPOCH_FILES: Final = "checkpoint_epoch_*.pt"
 
 
@@ -114,7 +114,7 @@ class Checkpoints:
             own = f"jobs/{self._context.claim.job_id}/"
             self._dropped += [(now, key) for key in (entry["key"], entry["metrics_key"]) if key.startswith(own)]
         del self._entries[N_KEPT:]
-        while self._dropped and now - self._dropped[0][0] > _DROPPED_AFTER_S:
+        while self._dropped and now - self._dropped[0][0] > DROPPED_AFTER_S:
             with suppress(AslError):  # the sweep takes what stays
                 self._context.storage.delete(self._dropped.popleft()[1])
 

@@ -148,7 +148,7 @@ def list_models(session: Session, tenant: str, *, limit: int, cursor: str | None
     """
     query = select(tables.Model).where(tables.Model.tenant == tenant).order_by(tables.Model.number.desc())
     if cursor is not None:
-        query = query.where(tables.Model.number < int(pages.decode(cursor)[0]))
+        query = query.where(tables.Model.number < pages.decode_number(cursor))
     rows = session.scalars(query.limit(limit + 1)).all()
     shown = rows[:limit]
     more = len(rows) > limit

@@ -67,7 +67,7 @@ def history(session: Session, tenant: str, alias: Alias, *, limit: int, cursor: 
         .order_by(tables.Promotion.revision.desc())
     )
     if cursor is not None:
-        query = query.where(tables.Promotion.revision < int(pages.decode(cursor)[0]))
+        query = query.where(tables.Promotion.revision < pages.decode_number(cursor))
     rows = session.execute(query.limit(limit + 1)).all()
     items = tuple(promotion(entry, number) for entry, number in rows[:limit])
     # By revision and not by time: no two are equal.
