@@ -92,8 +92,8 @@ def test_redis_frozen(stack, note):
     assert set(storm.answers) == {202}
     # Beside other tests only what waiting for Redis would cost is told apart: its sockets' limit, far above.
     assert max(waits) < _SOCKET_TIMEOUT_S
-    if IS_LONG:  # alone on the machine; where that is busy, the calls before the freeze take long too
-        assert p99_s < max(_MAX_POST_P99_S, 2 * calm_p99_s)
+    if IS_LONG:  # alone on the machine
+        assert p99_s < _MAX_POST_P99_S
 
 
 def test_redis_absent_at_the_start(stack, note, hand_jpeg, landmarker_path):

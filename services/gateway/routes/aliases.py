@@ -11,6 +11,7 @@ from asl.contracts import Alias, AliasState, Page, Promotion, PromotionRequest, 
 from asl.errors import InvalidInput
 from asl.infra import idempotency, registry
 from services.gateway import errors
+from services.gateway.headers import IdempotencyKey
 from services.gateway.routes.datasets import Cursor, Limit
 from services.gateway.security import STATUSES, Principal, allow
 from services.gateway.startup import gateway_of
@@ -26,16 +27,6 @@ _IfMatch = Annotated[
         max_length=100,
         description='The role\'s ETag as it was seen last; "0" where it is free.',
         json_schema_extra={"pattern": '^"[0-9]{1,18}"$'},
-    ),
-]
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=255,
-        pattern=r"^[\x20-\x7e]+$",
-        description="Of your making, unique: the same call sent again with it makes nothing new.",
     ),
 ]
 _REVISION: Final = re.compile(r'"(\d{1,18})"')

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from asl.contracts import MAX_PAGE, Dataset, DatasetRequest, DatasetVersion, Name, Page, Scope
 from asl.infra import datasets, idempotency
 from services.gateway import errors
+from services.gateway.headers import IdempotencyKey
 from services.gateway.security import STATUSES, Principal, allow
 from services.gateway.startup import gateway_of
 
@@ -25,16 +26,6 @@ Cursor = Annotated[
     Query(max_length=200, description="The page before's `next_cursor`.", json_schema_extra={"pattern": _CURSOR}),
 ]
 _Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
-_IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=255,
-        pattern=r"^[\x21-\x7e]+$",
-        description="Of your making, unique: the same call sent again with it makes nothing new.",
-    ),
-]
 LOCATION: Final[dict[str, Any]] = {"Location": {"description": "Its address.", "schema": {"type": "string"}}}
 
 
@@ -45,7 +36,7 @@ LOCATION: Final[dict[str, Any]] = {"Location": {"description": "Its address.", "
     responses={201: {"headers": LOCATION}, **errors.documented(*STATUSES, 400, 409, 413, 422, 500)},
 )
 def create(
-    body: DatasetRequest, caller: Writer, request: Request, response: Response, idempotency_key: _IdempotencyKey = None
+    body: DatasetRequest, caller: Writer, request: Request, response: Response, idempotency_key: IdempotencyKey = None
 ) -> Dataset:
     """Make a data set without photographs."""
     answer, _ = idempotency.once(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
@@ -25,6 +25,7 @@ from asl.errors import Conflict
 from asl.infra import idempotency, job_views, jobs, submission
 from asl.infra.submission import Submitter
 from services.gateway import errors
+from services.gateway.headers import IdempotencyKey
 from services.gateway.routes.datasets import Cursor, Limit
 from services.gateway.security import Principal, allow
 from services.gateway.startup import gateway_of
@@ -35,16 +36,6 @@ router = APIRouter(prefix=PREFIX, tags=["jobs"])
 JobId = Annotated[Id, Path(description="The job's id.")]
 _Reader = Annotated[Principal, Depends(allow(Scope.READ))]
 _Writer = Annotated[Principal, Depends(allow(Scope.WRITE))]
-_IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=255,
-        pattern=r"^[\x20-\x7e]+$",
-        description="Of your making, unique: the same call sent again with it makes nothing new.",
-    ),
-]
 _RETRY_AFTER: Final = {"Retry-After": "1"}
 _ACCEPTED_HEADERS: Final[dict[str, Any]] = {
     "Location": {"description": "The job's address.", "schema": {"type": "string"}},
@@ -72,7 +63,7 @@ class Jobs(Contract):
     responses=_ACCEPTED,
 )
 def submit(
-    body: Annotated[JobRequest, Body()], caller: _Writer, request: Request, idempotency_key: _IdempotencyKey = None
+    body: Annotated[JobRequest, Body()], caller: _Writer, request: Request, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Accept a job."""
     return _accept(caller, request, idempotency_key, [body], lambda jobs: jobs[0].model_dump(mode="json"))
@@ -87,7 +78,7 @@ def submit(
     responses=_ACCEPTED,
 )
 def submit_chain(
-    body: ChainRequest, caller: _Writer, request: Request, idempotency_key: _IdempotencyKey = None
+    body: ChainRequest, caller: _Writer, request: Request, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Accept several jobs."""
     return _accept(
@@ -159,7 +150,7 @@ def cancel(job_id: JobId, caller: _Writer, request: Request) -> Response:
     response_model=Job,
     responses=_ACCEPTED,
 )
-def retry(job_id: JobId, caller: _Writer, request: Request, idempotency_key: _IdempotencyKey = None) -> Response:
+def retry(job_id: JobId, caller: _Writer, request: Request, idempotency_key: IdempotencyKey = None) -> Response:
     """Try a job again."""
 
     def make(session: Session) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from asl.errors import ModelInvalid
 from asl.infra import idempotency, job_views, registry, submission, tables
 from asl.infra.submission import Submitter
 from services.gateway import downloads, errors, plain_card
+from services.gateway.headers import IdempotencyKey
 from services.gateway.routes import aliases, jobs
-from services.gateway.routes.aliases import IdempotencyKey
 from services.gateway.routes.datasets import Cursor, Limit
 from services.gateway.security import STATUSES, Principal, allow
 from services.gateway.spooling import spooled
