@@ -6,17 +6,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from asl.contracts import Recognition
-from asl.core.hand import CONNECTIONS, N_LANDMARKS
-from asl.core.recognition import Classifier, Recognizer, load_classifier, starter_path
-from asl.errors import AslError, ModelInvalid, ModelNotLoaded, Unavailable
+from asl.core.classifier import Classifier, load_classifier, starter_path
+from asl.core.recognition import Recognizer
+from asl.errors import AslError, ModelNotLoaded, Unavailable
 
-_PROBE: Final = np.linspace(-1, 1, N_LANDMARKS * 3 + len(CONNECTIONS), dtype=np.float32)[None]
-"""(1, 84) float32, a row of features as a hand could have it."""
 NOT_LOADED_HINT: Final = "The operator finds the reason at /readyz and in the log."
-_SUM_TOLERANCE: Final = 1e-3
 
 
 class Source(StrEnum):
@@ -110,7 +105,7 @@ def load_served(path: Path, source: Source, *, version: str | None = None, numbe
     sha256 = _sha256_of(path)
     if not classifier.version.endswith(sha256[:8]):
         raise Unavailable(f"{path} was changed while it was read", hint="It is read again.")
-    _try_out(classifier)
+    classifier.try_out()
     classifier.version = version or classifier.version
     return ServedModel(classifier, sha256, source, number)
 
@@ -118,18 +113,6 @@ def load_served(path: Path, source: Source, *, version: str | None = None, numbe
 def load_starter() -> ServedModel:
     """Load the classifier that comes with the package."""
     return load_served(starter_path(), Source.STARTER)
-
-
-def _try_out(classifier: Classifier) -> None:
-    try:
-        probabilities = classifier.predict(_PROBE)
-    except RuntimeError as error:  # as PyTorch says that sizes do not fit
-        raise ModelInvalid("expected a model that can answer, found one that cannot compute") from error
-    shape = (1, len(classifier.label_names))
-    if probabilities.shape != shape or not abs(float(probabilities.sum()) - 1) < _SUM_TOLERANCE:
-        raise ModelInvalid(
-            f"expected probabilities that sum to 1, found {float(probabilities.sum()):g}", hint="Train the model anew."
-        )
 
 
 def _sha256_of(path: Path) -> str:

@@ -16,7 +16,7 @@ from platforms import OneMachine
 from registered import add_model
 
 from asl.contracts import JobError, Queue
-from asl.core.recognition import starter_path
+from asl.core.classifier import starter_path
 from asl.infra import jobs, keys
 from asl.pipelines.files import sha256_of
 

@@ -14,8 +14,8 @@ import torch
 
 from asl.core import checkpoint, dataset, export
 from asl.core.checkpoint import Checkpoint, load_model
+from asl.core.classifier import Classifier
 from asl.core.model import build_model
-from asl.core.recognition import Classifier
 from asl.errors import ModelInvalid
 
 LETTERS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")

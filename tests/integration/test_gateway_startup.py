@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from asl.core.recognition import starter_path
+from asl.core.classifier import starter_path
 from asl.errors import LandmarkerUnavailable, ModelNotLoaded
 from asl.infra.settings import Settings, load_settings
 from services.gateway import startup

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from asl.contracts import Handedness, PreparationOptions
-from asl.core.extraction import Hand
+from asl.core.hand import Hand
 from asl.core.journal import Journal
 from asl.core.photographs import Photograph
 from asl.core.preparation import Outcome, Sample
@@ -23,7 +23,7 @@ def photograph(tmp_path):
 
 def _found(photograph):
     points = np.random.default_rng(0).random((21, 3), np.float32)
-    hand = Hand(points, points / 3, Handedness.LEFT, 0.987654321, 0.25)
+    hand = Hand(points, points / 3, Handedness.LEFT, 0.987654321, 0.25, (640, 480))
     return Sample(photograph, 0, Outcome.FOUND, "", "ab" * 32, (640, 480), hand)
 
 

@@ -19,9 +19,9 @@ from servers import PostgresServer
 
 from asl.contracts import Alias
 from asl.core import checkpoint
+from asl.core.classifier import load_classifier
 from asl.core.features import N_FEATURES
 from asl.core.model import build_model
-from asl.core.recognition import load_classifier
 from asl.errors import LandmarkerUnavailable, ModelInvalid, ModelNotLoaded, NotFound, Unavailable
 from asl.infra import registry, schema
 from asl.infra.database import Database

@@ -14,7 +14,7 @@ from trainings import run as train_locally
 
 from asl.contracts import JobKind
 from asl.core import dataset
-from asl.core.recognition import load_classifier
+from asl.core.classifier import load_classifier
 from asl.errors import Conflict, NotFound, OptionsInvalid, Stopped
 from asl.infra import tables
 from asl.pipelines import checkpoints

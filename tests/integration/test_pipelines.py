@@ -20,9 +20,9 @@ from trainings import run as train_locally
 
 from asl.contracts import JobKind, PreparationOptions
 from asl.core import checkpoint, dataset
+from asl.core.classifier import load_classifier
 from asl.core.photographs import Photograph as LocalPhotograph
 from asl.core.preparation import extract_samples, to_dataset
-from asl.core.recognition import load_classifier
 from asl.errors import Conflict, DatasetInvalid, ModelInvalid, NotFound, OutOfMemory, Stopped, Unavailable
 from asl.infra import tables
 from asl.infra.datasets import Photograph

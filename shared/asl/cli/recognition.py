@@ -12,7 +12,8 @@ from asl.cli import console
 from asl.cli.flags import JsonFlag
 from asl.contracts import ExtractionOptions, Recognition
 from asl.core import landmarker
-from asl.core.recognition import Recognizer, load_classifier
+from asl.core.classifier import load_classifier
+from asl.core.recognition import Recognizer
 from asl.errors import AslError, ImageUnreadable, NotFound
 from asl.infra.settings import Settings, load_settings
 

@@ -1,6 +1,5 @@
 """An RGB picture to the landmarks of the hands in it, with MediaPipe's HandLandmarker."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -12,6 +11,7 @@ from mediapipe.tasks.python import BaseOptions, vision
 from numpy.typing import NDArray
 
 from asl.contracts import ExtractionOptions, Handedness
+from asl.core.hand import Hand
 from asl.core.images import RgbImage
 from asl.errors import LandmarkerUnavailable
 
@@ -20,26 +20,9 @@ RETRY_BORDERS: Final = (0.25, 0.5)
 fill the picture. Repeating the edge pixels outward found half of the missing hands on 400 photographs of many rooms
 (.81 -> .90); black, grey, white, mean-coloured and mirrored borders found fewer, or read worse."""
 
-
 MAX_SIDE: Final = 2048
 """Pixels; larger pictures are scaled down. Both networks look at 224 pixels or fewer, while MediaPipe ends the whole
 process where a side, border included, reaches 32,767, and takes seconds and gigabytes long before."""
-
-
-@dataclass(frozen=True)
-class Hand:
-    """One hand found in a picture."""
-
-    landmarks: NDArray[np.float32]
-    """(21, 3) float32: x and y in [0, 1] of the picture's width and height (beyond it where a hand is cut off), z on
-    x's scale, relative to the wrist, negative towards the camera."""
-    world_landmarks: NDArray[np.float32]
-    """(21, 3) float32: metres, relative to the hand's centre."""
-    handedness: Handedness
-    score: float
-    """MediaPipe's confidence in the side, in [0, 1]; it gives none in the hand itself."""
-    border: float
-    """The border with which the hand was found, as a share of the longer side; 0 at the first try."""
 
 
 class HandExtractor:
@@ -116,6 +99,7 @@ class HandExtractor:
                 handedness=Handedness(side[0].category_name.lower()),
                 score=float(side[0].score),
                 border=border,
+                image_size=(width, height),
             )
             for landmarks, world_landmarks, side in zip(
                 found.hand_landmarks, found.hand_world_landmarks, found.handedness, strict=True

@@ -1,9 +1,12 @@
 """The hand as MediaPipe sees it: 21 landmarks, their connections, and its side."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from asl.contracts import Handedness
 
 LANDMARK_NAMES: Final = (
     "wrist",
@@ -29,6 +32,24 @@ CONNECTIONS: Final = (
 LETTERS: Final = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 MOTION_LETTERS: Final = frozenset("JZ")
 """Letters that are movements; a still picture shows only how they start."""
+
+
+@dataclass(frozen=True)
+class Hand:
+    """One hand found in a picture."""
+
+    landmarks: NDArray[np.float32]
+    """(21, 3) float32: x and y in [0, 1] of the picture's width and height (beyond it where a hand is cut off), z on
+    x's scale, relative to the wrist, negative towards the camera."""
+    world_landmarks: NDArray[np.float32]
+    """(21, 3) float32: metres, relative to the hand's centre; NaN where unknown."""
+    handedness: Handedness
+    score: float
+    """MediaPipe's confidence in the side, in [0, 1]; it gives none in the hand itself."""
+    border: float
+    """The border with which the hand was found, as a share of the longer side; 0 at the first try."""
+    image_size: tuple[int, int]
+    """Width and height of the picture, in pixels."""
 
 
 def mirrored_to_right(landmarks: NDArray[np.float32], is_left: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asl.contracts import Handedness, PreparationOptions
-from asl.core.extraction import Hand
+from asl.core.hand import Hand
 from asl.core.photographs import Photograph
 from asl.core.preparation import Outcome, Sample
 from asl.errors import Conflict
@@ -143,6 +143,7 @@ def _sample(photograph: Photograph, fields: dict[str, Any]) -> Sample:
             Handedness(hand["handedness"]),
             hand["score"],
             hand["border"],
+            tuple(fields["image_size"]),
         ),
     )
 

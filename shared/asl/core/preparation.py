@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from asl.contracts import ExtractionOptions, Handedness, PreparationOptions
 from asl.core import dataset, images
 from asl.core.dataset import Dataset
-from asl.core.extraction import Hand, HandExtractor
+from asl.core.extraction import HandExtractor
+from asl.core.hand import Hand
 from asl.core.image_augmentation import alter
 from asl.core.images import RgbImage
 from asl.core.photographs import Photograph
@@ -167,7 +168,7 @@ def _altered_sample(first: Sample, copy: int, image: RgbImage, seed: int, extrac
     if hand is not None and first.hand is not None:
         # A mirror image shows the other hand for certain; the landmarker might say otherwise.
         side = _other(first.hand.handedness) if altered.is_mirrored else first.hand.handedness
-        hand = Hand(hand.landmarks, hand.world_landmarks, side, hand.score, hand.border)
+        hand = replace(hand, handedness=side)
     return _sample(first.photograph, copy, first.sha256, altered.image, hand)
 
 

@@ -1,47 +1,18 @@
 """A photograph to a letter: the road that every recognition takes, on the command line and in the gateway."""
 
-from importlib import resources
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
 from asl.contracts import Alternative, ExtractionOptions, NoLetter, Recognition
 from asl.core import images
-from asl.core.checkpoint import TrainedModel, load_model
-from asl.core.extraction import Hand, HandExtractor
-from asl.core.features import compute_features
-from asl.core.hand import MOTION_LETTERS
+from asl.core.classifier import Classifier
+from asl.core.extraction import HandExtractor
+from asl.core.hand import MOTION_LETTERS, Hand
 
 N_ALTERNATIVES: Final = 3
-_VERSION_DIGITS: Final = 8
-
-
-class Classifier:
-    """A trained network with its labels; any number of threads may use one."""
-
-    def __init__(self, trained: TrainedModel) -> None:
-        self._model = trained.model
-        self._temperature = trained.temperature
-        self.label_names = trained.label_names
-        self.version = f"{trained.name}-{trained.sha256[:_VERSION_DIGITS]}"
-
-    def predict(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Compute calibrated probabilities.
-
-        Args:
-            features: (n, 84) float32.
-
-        Returns:
-            (n, n_labels) float32 that sum to 1 in each row, in the order of `label_names`.
-        """
-        with torch.inference_mode():
-            logits = self._model(torch.from_numpy(features))
-            probabilities: NDArray[np.float32] = torch.softmax(logits / self._temperature, dim=1).numpy()
-        return probabilities
 
 
 class Recognizer:
@@ -96,8 +67,7 @@ class Recognizer:
         self.close()
 
     def _letter_of(self, hand: Hand) -> Recognition:
-        features = compute_features(hand.landmarks[None], [hand.handedness == "left"])
-        probabilities = self.classifier.predict(features)[0]
+        probabilities = self.classifier.classify([hand])[0]
         best = np.argsort(-probabilities)[:N_ALTERNATIVES]
         alternatives = tuple(
             Alternative(letter=self.classifier.label_names[index], confidence=round(float(probabilities[index]), 4))
@@ -123,21 +93,3 @@ class Recognizer:
             reason=reason,
             model_version=self.classifier.version,
         )
-
-
-def load_classifier(path: Path | None = None) -> Classifier:
-    """Load a trained model.
-
-    Args:
-        path: A .pt file of `asl train-model`; None for the starter model that comes with the package.
-
-    Raises:
-        NotFound: There is no such file.
-        ModelInvalid: The file is no model of ours.
-    """
-    return Classifier(load_model(path or starter_path()))
-
-
-def starter_path() -> Path:
-    """Tell where the packaged starter model lies."""
-    return Path(str(resources.files("asl.assets") / "starter.pt"))

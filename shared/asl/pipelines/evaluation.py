@@ -5,7 +5,7 @@ from typing import Any
 from asl.contracts import EvaluationRequest, Progress
 from asl.core import evaluation as core_evaluation
 from asl.core.checkpoint import load_model
-from asl.core.recognition import Classifier
+from asl.core.classifier import Classifier
 from asl.core.report import Report, Scores
 from asl.core.report_files import write_report
 from asl.pipelines.context import Context, Outcome

@@ -9,14 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import torch
 
 from asl.contracts import ModelSource
 from asl.core.checkpoint import TrainedModel, load_model
-from asl.core.features import compute_features
-from asl.core.hand import N_LANDMARKS
-from asl.core.recognition import Classifier
+from asl.core.classifier import Classifier
 from asl.errors import ModelInvalid
 from asl.pipelines.context import Context, Outcome
 from asl.pipelines.sources import MODEL_FILE, lineage_of
@@ -26,7 +23,6 @@ _FREE_BYTES: Final = 512 * 2**20
 _BYTES_PER_BYTE: Final = 4
 """What a byte of the file may take besides: read, unpacked, copied into the network, and checked."""
 _STATUS: Final = Path("/proc/self/statm")
-_SEED: Final = 42
 
 
 def run(context: Context) -> Outcome:
@@ -78,7 +74,7 @@ def load_untrusted(path: Path) -> tuple[TrainedModel, Classifier]:
         with memory_limit(_FREE_BYTES + _BYTES_PER_BYTE * path.stat().st_size):
             trained = load_model(path)
             classifier = Classifier(trained)
-            _check_answer(classifier)
+            classifier.try_out()
     except MemoryError as error:
         raise _too_large(path) from error
     except ModelInvalid as error:
@@ -107,15 +103,6 @@ def memory_limit(extra_bytes: int) -> Iterator[None]:
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
         torch.set_num_threads(n_threads)
-
-
-def _check_answer(classifier: Classifier) -> None:
-    hand = np.random.default_rng(_SEED).random((1, N_LANDMARKS, 3), np.float32)
-    probabilities = classifier.predict(compute_features(hand, [False]))
-    if probabilities.shape != (1, len(classifier.label_names)) or not np.isclose(probabilities.sum(), 1, atol=1e-3):
-        raise ModelInvalid(
-            f"expected probabilities that sum to 1, found {probabilities.sum():g}", hint="Train the model anew."
-        )
 
 
 def _was_out_of_memory(error: BaseException) -> bool:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from asl.contracts import ModelSource, Progress, TrainingRequest
+from asl.core.classifier import load_classifier
 from asl.core.fitting import EpochMetrics
-from asl.core.recognition import load_classifier
 from asl.core.training import TrainingResult, train
 from asl.core.training_data import TrainingData, prepare
 from asl.core.training_run import FINAL_FILE, METRICS_FILE
