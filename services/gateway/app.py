@@ -23,6 +23,7 @@ from services.gateway.request_log import RequestLog
 from services.gateway.routes import (
     archives,
     artifacts,
+    classifier,
     datasets,
     health,
     job_events,
@@ -35,7 +36,19 @@ from services.gateway.routes import (
 
 _log = structlog.get_logger()
 
-_ROUTES: Final = (recognitions, datasets, samples, archives, jobs, job_events, artifacts, models, health, metrics)
+_ROUTES: Final = (
+    recognitions,
+    classifier,
+    datasets,
+    samples,
+    archives,
+    jobs,
+    job_events,
+    artifacts,
+    models,
+    health,
+    metrics,
+)
 
 _DESCRIPTION = """Reads the American Sign Language manual alphabet from photographs, and learns to read it better.
 

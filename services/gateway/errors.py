@@ -48,6 +48,7 @@ STATUS: Final[Mapping[type[errors.AslError], HTTPStatus]] = {
     errors.LandmarkerUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ModelNotLoaded: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Busy: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
 }
 """Every class of the tree has its line here; a test holds the two together."""
 

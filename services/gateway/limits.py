@@ -19,6 +19,9 @@ JSON_BYTES: Final = 1024 * 1024
 MULTIPART_OVERHEAD_BYTES: Final = 64 * 1024
 """What a form may hold beside its file: boundaries, part headers, short fields."""
 
+BATCH_IMAGES: Final = 4
+"""A call with many pictures holds at most so many of the largest size: all of it is in memory at once."""
+
 _LINGER_S: Final = 2.0
 
 
@@ -35,6 +38,7 @@ def path_limits(settings: Settings) -> tuple[PathLimit, ...]:
     """Return the limits of the calls that send files; all others have `JSON_BYTES`."""
     sizes = {
         r"POST /api/v1/asl/recognitions": settings.max_image_bytes,
+        r"POST /api/v1/asl/recognitions/batch": BATCH_IMAGES * settings.max_image_bytes,
         r"(POST|PUT) /api/v1/.*/samples": settings.max_image_bytes,
         r"(POST|PUT) /api/v1/.*/archive": settings.max_archive_bytes,
         r"POST /api/v1/models": settings.max_model_bytes,

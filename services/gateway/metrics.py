@@ -12,8 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.gateway.job_collector import JobCollector
 from services.gateway.startup import Gateway
 
-OUTCOME: Final = "outcome"
-"""Of `request.state`: what came of a recognition, `letter` or the reason why there is none."""
+OUTCOMES: Final = "outcomes"
+"""Of `request.state`: what came of each picture, `letter` or why there is none."""
 
 _RECOGNITIONS: Final = "/api/v1/asl/recognitions"
 _BUCKETS_S: Final = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -39,7 +39,7 @@ class Metrics:
         )
         self.in_flight = Gauge("asl_http_requests_in_flight", "Requests at work.", registry=self._registry)
         self.recognitions = Counter(
-            "asl_recognitions", "Recognition calls by what came of them.", ["outcome"], registry=self._registry
+            "asl_recognitions", "Pictures to read by what came of them.", ["outcome"], registry=self._registry
         )
         ProcessCollector(registry=self._registry)
 
@@ -86,9 +86,9 @@ class RequestMetrics:
         self._metrics.requests.labels(route, method, str(int(status))).inc()
         if seconds is not None:
             self._metrics.seconds.labels(route, method).observe(seconds)
-        if route == _RECOGNITIONS and method == "POST":
-            outcome = scope.get("state", {}).get(OUTCOME) or _outcome_of(status)
-            self._metrics.recognitions.labels(outcome).inc()
+        if route.startswith(_RECOGNITIONS) and method == "POST":
+            for outcome in scope.get("state", {}).get(OUTCOMES) or (_outcome_of(status),):
+                self._metrics.recognitions.labels(outcome).inc()
 
 
 class _PoolCollector(Collector):

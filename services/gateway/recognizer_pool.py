@@ -1,33 +1,45 @@
 """The recognizers of this process: one a thread, a short queue before them, and no more."""
 
 import asyncio
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Lock
-from typing import Final, Protocol
+import heapq
+import itertools
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from enum import IntEnum
+from typing import Any, Final, Generic, Protocol, TypeVar
 
-from asl.contracts import Recognition
-from asl.errors import Busy
+from asl.errors import Busy, DeadlineExceeded
 
 WAITING_PER_THREAD: Final = 4
 """Calls that may wait for each thread: at 15 ms a call the last one waits some 60 ms; the next had better be told."""
 _WARM_UP_ROUNDS: Final = 2
 
+_T = TypeVar("_T")
 
-class Recognizes(Protocol):
-    """What the pool needs of a recognizer: `asl.core.recognition.Recognizer`, or a test's."""
 
-    def recognize(self, data: bytes) -> Recognition:
-        """Read the letter of a photograph; called by one thread at a time."""
+class Priority(IntEnum):
+    """Who goes first."""
+
+    LIVE = 0
+    SINGLE = 1
+    BATCH = 2
+
+
+class Closable(Protocol):
+    """What the pool itself needs of a recognizer."""
 
     def close(self) -> None:
         """Free what the recognizer holds."""
 
 
-class RecognizerPool:
-    """Runs recognitions in as many threads as there are recognizers; call `close` at the end."""
+_R = TypeVar("_R", bound=Closable)
 
-    def __init__(self, recognizers: Sequence[Recognizes], *, n_waiting: int | None = None) -> None:
+
+class RecognizerPool(Generic[_R]):
+    """Lends recognizers to work, in as many threads as there are recognizers; call `close` at the end."""
+
+    def __init__(self, recognizers: Sequence[_R], *, n_waiting: int | None = None) -> None:
         """Start the threads.
 
         Args:
@@ -37,55 +49,142 @@ class RecognizerPool:
         self._recognizers = tuple(recognizers)
         self._idle = list(recognizers)
         n_threads = len(self._recognizers)
-        waiting = WAITING_PER_THREAD * n_threads if n_waiting is None else n_waiting
-        self.n_places = n_threads + waiting
-        """Calls that may be at work or wait."""
-        self.n_calls = 0
-        """Calls that are at work or wait."""
-        self._counting = Lock()
-        self._executor = ThreadPoolExecutor(n_threads, thread_name_prefix="recognizer")
+        self.n_waiting_places = WAITING_PER_THREAD * n_threads if n_waiting is None else n_waiting
+        self._waiting: list[tuple[int, int, _Call[_R]]] = []
+        self._numbers = itertools.count()
+        self._n_working = 0
+        self._is_closing = False
+        self._changed = threading.Condition()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"recognizer-{number}", daemon=True) for number in range(n_threads)
+        ]
+        for thread in self._threads:
+            thread.start()
 
-    async def recognize(self, data: bytes) -> Recognition:
-        """Read the letter that a photograph shows; cancelled while it still waits, it is never run.
+    @property
+    def n_threads(self) -> int:
+        """Calls that may be at work."""
+        return len(self._recognizers)
+
+    @property
+    def n_places(self) -> int:
+        """Calls that may be at work or wait."""
+        return self.n_threads + self.n_waiting_places
+
+    @property
+    def n_calls(self) -> int:
+        """Calls that are at work or wait."""
+        return self._n_working + len(self._waiting)
+
+    async def run(
+        self, work: Callable[[_R], _T], priority: Priority = Priority.SINGLE, *, timeout_s: float | None = None
+    ) -> _T:
+        """Run work with a recognizer in one of the threads; cancelled while it still waits, it is never run.
+
+        Where all places are taken, a call of a higher priority takes the place of one that waits with a lower.
 
         Args:
-            data: An image file's bytes.
+            work: Called with the recognizer; what it returns or raises comes back.
+            priority: Who goes first; within one, who came first.
+            timeout_s: How long the caller waits at most.
 
         Raises:
             Busy: As many calls as allowed are waiting already.
-            ImageEmpty, ImageTooLarge, ImageTypeUnsupported, ImageUnreadable: See `asl.core.images.decode`.
+            DeadlineExceeded: It was not done in time.
         """
-        self._take_place()
-        future = self._executor.submit(self._run, data)
-        # Of the thread's future, not of the waiting task: a call whose client left still occupies its thread.
-        future.add_done_callback(self._free_place)
-        return await asyncio.wrap_future(future)
+        future: Future[_T] = Future()
+        call = _Call(work, future, priority)
+        self._enter(call)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await asyncio.wrap_future(future)
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"expected an answer within {timeout_s:g} s, found more work than that",
+                hint="Allow more time, or send less at once.",
+            ) from None
+        finally:
+            if future.cancelled():
+                self._leave(call)
 
-    def warm_up(self, data: bytes) -> None:
-        """Run each recognizer on a picture, so that the first call is as fast as the rest; call before any other."""
-        for _ in range(_WARM_UP_ROUNDS):
-            list(self._executor.map(lambda recognizer: recognizer.recognize(data), self._recognizers))
+    def warm_up(self, work: Callable[[_R], object]) -> None:
+        """Run work with each recognizer, so that the first call is as fast as the rest; call before any other."""
+        for recognizer in self._recognizers * _WARM_UP_ROUNDS:
+            work(recognizer)
 
     def close(self) -> None:
         """End the threads after the calls at work, and free the recognizers."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        with self._changed:
+            self._is_closing = True
+            waiting, self._waiting = self._waiting, []
+            self._changed.notify_all()
+        for _, _, call in waiting:
+            call.future.cancel()
+        for thread in self._threads:
+            thread.join()
         for recognizer in self._recognizers:
             recognizer.close()
 
-    def _run(self, data: bytes) -> Recognition:
-        # Never empty: there are as many as threads. The last one used comes first, its networks still in the cache.
-        recognizer = self._idle.pop()
-        try:
-            return recognizer.recognize(data)
-        finally:
-            self._idle.append(recognizer)
-
-    def _take_place(self) -> None:
-        with self._counting:
+    def _enter(self, call: "_Call[_R]") -> None:
+        with self._changed:
             if self.n_calls >= self.n_places:
-                raise Busy("too many pictures are waiting already", hint="Send it again as Retry-After says.")
-            self.n_calls += 1
+                self._make_room_for(call)
+            heapq.heappush(self._waiting, (call.priority, next(self._numbers), call))
+            self._changed.notify()
 
-    def _free_place(self, _: Future[Recognition]) -> None:
-        with self._counting:
-            self.n_calls -= 1
+    def _make_room_for(self, call: "_Call[_R]") -> None:
+        last = max(self._waiting, default=None)
+        if self._is_closing or last is None or last[0] <= call.priority:
+            raise _busy()
+        self._waiting.remove(last)
+        heapq.heapify(self._waiting)
+        last[2].refuse()
+
+    def _leave(self, call: "_Call[_R]") -> None:
+        with self._changed:
+            self._waiting = [entry for entry in self._waiting if entry[2] is not call]
+            heapq.heapify(self._waiting)
+
+    def _work(self) -> None:
+        while (call := self._next()) is not None:
+            # Never empty: there are as many as threads. The last one used comes first, its networks still in the cache.
+            recognizer = self._idle.pop()
+            call.run(recognizer)
+            self._idle.append(recognizer)
+            with self._changed:
+                self._n_working -= 1
+
+    def _next(self) -> "_Call[_R] | None":
+        with self._changed:
+            while not self._waiting:
+                if self._is_closing:
+                    return None
+                self._changed.wait()
+            call = heapq.heappop(self._waiting)[2]
+            self._n_working += 1
+            return call
+
+
+class _Call(Generic[_R]):
+    def __init__(self, work: Callable[[_R], Any], future: Future[Any], priority: Priority) -> None:
+        self._work = work
+        self.future = future
+        self.priority = priority
+
+    def run(self, recognizer: _R) -> None:
+        if not self.future.set_running_or_notify_cancel():
+            return
+        try:
+            result = self._work(recognizer)
+        except BaseException as error:  # noqa: BLE001 - it is the caller's
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(result)
+
+    def refuse(self) -> None:
+        if self.future.set_running_or_notify_cancel():
+            self.future.set_exception(_busy())
+
+
+def _busy() -> Busy:
+    return Busy("too many pictures are waiting already", hint="Send it again as Retry-After says.")

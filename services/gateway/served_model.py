@@ -6,9 +6,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from asl.contracts import Recognition
+from asl.contracts import Recognition, RecognitionOptions
 from asl.core.classifier import Classifier, load_classifier, starter_path
-from asl.core.recognition import Recognizer
+from asl.core.recognition import DEFAULTS, Recognizer
 from asl.errors import AslError, ModelNotLoaded, Unavailable
 
 NOT_LOADED_HINT: Final = "The operator finds the reason at /readyz and in the log."
@@ -80,11 +80,11 @@ class ServingRecognizer(Recognizer):
         super().__init__(classifier, landmarker_path, *args, **options)
         self._serving = serving
 
-    def recognize(self, data: bytes) -> Recognition:
+    def recognize(self, data: bytes, options: RecognitionOptions = DEFAULTS) -> Recognition:
         """Read the letter that a photograph shows; all of the answer is of one classifier."""
         if not self._serving.is_empty:
             self.classifier = self._serving.current.classifier
-        return super().recognize(data)
+        return super().recognize(data, options)
 
 
 def load_served(path: Path, source: Source, *, version: str | None = None, number: int | None = None) -> ServedModel:

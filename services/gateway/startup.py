@@ -18,6 +18,7 @@ from asl.infra.database import Database
 from asl.infra.settings import Settings
 from asl.infra.storage import Storage
 from asl.infra.stores import database_of, storage_of
+from services.gateway.batches import Batches
 from services.gateway.model_following import ModelFollower
 from services.gateway.recognizer_pool import RecognizerPool
 from services.gateway.served_model import NOT_LOADED_HINT, Serving, ServingRecognizer
@@ -34,7 +35,8 @@ class Gateway:
     settings: Settings
     database: Database
     storage: Storage
-    pool: RecognizerPool | None = None
+    pool: RecognizerPool[ServingRecognizer] | None = None
+    batches: Batches = field(default_factory=Batches)
     serving: Serving = field(default_factory=Serving)
     follower: ModelFollower | None = None
     landmarker_problem: AslError | None = None
@@ -51,7 +53,7 @@ class Gateway:
         found = {"classifier": classifier, "landmarker": self.landmarker_problem}
         return {name: problem for name, problem in found.items() if problem is not None}
 
-    def recognizers(self) -> RecognizerPool:
+    def recognizers(self) -> RecognizerPool[ServingRecognizer]:
         """Return the pool.
 
         Raises:
@@ -91,18 +93,19 @@ def load(settings: Settings) -> Gateway:
     except AslError as error:
         problem = error
         _log.error("landmarker not loaded", why=error.message, hint=error.hint)
-    gateway = Gateway(settings, database, storage, pool, serving, follower, problem)
+    gateway = Gateway(settings, database, storage, pool, serving=serving, follower=follower, landmarker_problem=problem)
     if not gateway.problems:
         _log.info("ready", classifier=gateway.model_version, threads=settings.recognition_threads)
     return gateway
 
 
-def _start_pool(settings: Settings, serving: Serving, path: Path) -> RecognizerPool:
+def _start_pool(settings: Settings, serving: Serving, path: Path) -> RecognizerPool[ServingRecognizer]:
     with contextlib.suppress(AslError):
         images.decode(b"no image")  # Pillow imports all of its decoders at the first refusal
     with logs.native_logs_muted():
         pool = RecognizerPool(_recognizers(settings, serving, path))
-        pool.warm_up(_grey_picture())
+        picture = _grey_picture()
+        pool.warm_up(lambda recognizer: recognizer.recognize(picture))
     return pool
 
 

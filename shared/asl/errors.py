@@ -29,7 +29,8 @@ AslError
 `-- Unavailable                  something this needs is not there now
     |-- LandmarkerUnavailable    landmarker_unavailable
     |-- ModelNotLoaded           model_not_loaded
-    `-- Busy                     busy
+    |-- Busy                     busy
+    `-- DeadlineExceeded         deadline_exceeded
 """
 
 from typing import ClassVar
@@ -223,3 +224,9 @@ class Busy(Unavailable):
     """Too much work is waiting already."""
 
     code = "busy"
+
+
+class DeadlineExceeded(Unavailable):
+    """The work was not done in the time that the caller allowed."""
+
+    code = "deadline_exceeded"

@@ -2,12 +2,13 @@
 
 import asyncio
 from threading import Event, get_ident
+from typing import Any
 
 import pytest
 
 from asl.contracts import Recognition
-from asl.errors import Busy, ImageEmpty
-from services.gateway.recognizer_pool import WAITING_PER_THREAD, RecognizerPool
+from asl.errors import Busy, DeadlineExceeded, ImageEmpty
+from services.gateway.recognizer_pool import WAITING_PER_THREAD, Priority, RecognizerPool
 
 LIMIT_S = 10
 
@@ -43,6 +44,10 @@ class HeldBack:
         self.n_closed += 1
 
 
+async def recognize(pool: RecognizerPool[HeldBack], data: bytes, *options: Any, **more: Any) -> Recognition:
+    return await pool.run(lambda one: one.recognize(data), *options, **more)
+
+
 async def _until(is_so: object) -> None:
     assert callable(is_so)
     async with asyncio.timeout(LIMIT_S):
@@ -61,7 +66,7 @@ def test_answers_belong_to_their_calls_and_errors_come_through() -> None:
     pool = RecognizerPool(recognizers)
 
     async def calls() -> list[Recognition | BaseException]:
-        return await asyncio.gather(*(pool.recognize(data) for data in (b"A", b"", b"B")), return_exceptions=True)
+        return await asyncio.gather(*(recognize(pool, data) for data in (b"A", b"", b"B")), return_exceptions=True)
 
     first, error, second = asyncio.run(calls())
     assert isinstance(first, Recognition)
@@ -79,16 +84,16 @@ def test_beyond_the_queue_is_busy_and_room_comes_back(n_threads: int) -> None:
     n_places = n_threads * (1 + WAITING_PER_THREAD)
 
     async def calls() -> None:
-        inside = [asyncio.create_task(pool.recognize(b"A")) for _ in range(n_places)]
+        inside = [asyncio.create_task(recognize(pool, b"A")) for _ in range(n_places)]
         await _until(lambda: _asked(recognizers) == n_threads)
         for _ in range(3):
             with pytest.raises(Busy):
-                await pool.recognize(b"B")
+                await recognize(pool, b"B")
         assert pool.n_calls == pool.n_places == n_places
         for one in recognizers:
             one.release.set()
         assert {answer.letter for answer in await asyncio.gather(*inside)} == {"A"}
-        assert (await pool.recognize(b"C")).letter == "C"
+        assert (await recognize(pool, b"C")).letter == "C"
 
     asyncio.run(calls())
     pool.close()
@@ -100,14 +105,14 @@ def test_a_call_cancelled_while_waiting_is_never_run() -> None:
     pool = RecognizerPool([recognizer], n_waiting=1)
 
     async def calls() -> None:
-        first = asyncio.create_task(pool.recognize(b"A"))
+        first = asyncio.create_task(recognize(pool, b"A"))
         await _until(lambda: recognizer.asked == [b"A"])
-        waiting = asyncio.create_task(pool.recognize(b"B"))
+        waiting = asyncio.create_task(recognize(pool, b"B"))
         await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        after = asyncio.create_task(pool.recognize(b"C"))  # its place is free again
+        after = asyncio.create_task(recognize(pool, b"C"))  # its place is free again
         await asyncio.sleep(0)
         recognizer.release.set()
         assert [(await first).letter, (await after).letter] == ["A", "C"]
@@ -122,13 +127,13 @@ def test_a_call_cancelled_at_work_keeps_its_place_until_its_thread_is_free() -> 
     pool = RecognizerPool([recognizer], n_waiting=0)
 
     async def calls() -> None:
-        first = asyncio.create_task(pool.recognize(b"A"))
+        first = asyncio.create_task(recognize(pool, b"A"))
         await _until(lambda: recognizer.asked == [b"A"])
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first
         with pytest.raises(Busy):
-            await pool.recognize(b"B")
+            await recognize(pool, b"B")
         recognizer.release.set()
         await _until(lambda: not recognizer.at_work)
 
@@ -142,6 +147,54 @@ def test_warming_up_runs_every_recognizer() -> None:
     for one in recognizers:
         one.release.set()
     pool = RecognizerPool(recognizers)
-    pool.warm_up(b"W")
+    pool.warm_up(lambda one: one.recognize(b"W"))
     pool.close()
     assert all(b"W" in one.asked for one in recognizers)
+
+
+def test_who_is_of_a_higher_priority_goes_first_and_may_take_a_place() -> None:
+    recognizer = HeldBack()
+    pool = RecognizerPool([recognizer], n_waiting=3)
+
+    async def calls() -> None:
+        first = asyncio.create_task(recognize(pool, b"A", Priority.BATCH))
+        await _until(lambda: recognizer.asked == [b"A"])
+        order = [
+            (b"D", Priority.BATCH),
+            (b"E", Priority.BATCH),
+            (b"C", Priority.SINGLE),
+            (b"B", Priority.LIVE),
+        ]
+        tasks = []
+        for data, priority in order:
+            tasks.append(asyncio.create_task(recognize(pool, data, priority)))
+            await asyncio.sleep(0)
+        batch, evicted, single, live = tasks
+        with pytest.raises(Busy):  # the live one has taken its place
+            await evicted
+        with pytest.raises(Busy):  # and nobody of the lowest priority takes another's
+            await recognize(pool, b"F", Priority.BATCH)
+        recognizer.release.set()
+        await asyncio.gather(first, batch, single, live)
+
+    asyncio.run(calls())
+    pool.close()
+    assert recognizer.asked == [b"A", b"B", b"C", b"D"]
+
+
+def test_who_waits_longer_than_allowed_is_told_and_never_run() -> None:
+    recognizer = HeldBack()
+    pool = RecognizerPool([recognizer])
+
+    async def calls() -> None:
+        first = asyncio.create_task(recognize(pool, b"A"))
+        await _until(lambda: recognizer.asked == [b"A"])
+        with pytest.raises(DeadlineExceeded):
+            await recognize(pool, b"B", timeout_s=0.01)
+        assert pool.n_calls == 1
+        recognizer.release.set()
+        await first
+
+    asyncio.run(calls())
+    pool.close()
+    assert recognizer.asked == [b"A"]

@@ -1,24 +1,35 @@
-"""`POST /api/v1/asl/recognitions`: a photograph in, its letter out."""
+"""`/api/v1/asl/recognitions`: photographs, or the landmarks of a hand, to letters."""
 
-import asyncio
-from collections.abc import Awaitable
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import Response
-from pydantic import Field
-from starlette.requests import ClientDisconnect
-from starlette.types import Receive
 
-from asl.contracts import Contract, Recognition, Scope, Sha256
+from asl.contracts import BatchRecognition, LandmarksRequest, Recognition, RecognitionOptions, Scope
+from asl.core.recognition import hand_of, read
 from services.gateway import errors, uploads
+from services.gateway.batches import recognize_all
+from services.gateway.presence import while_connected
+from services.gateway.recognizer_pool import Priority
 from services.gateway.security import STATUSES, Principal, allow
-from services.gateway.served_model import Source
 from services.gateway.startup import gateway_of
 
-router = APIRouter(prefix="/api/v1/asl", tags=["recognition"])
-_T = TypeVar("_T")
+router = APIRouter(prefix="/api/v1/asl/recognitions", tags=["recognition"])
 _Caller = Annotated[Principal, Depends(allow(Scope.RECOGNIZE))]
+_Options = Annotated[RecognitionOptions, Query()]
+_LONGEST_S: Final = 300.0
+_BATCH_S: Final = 60.0
+"""How long a batch may take where the call does not say."""
+_Timeout = Annotated[
+    float | None,
+    Header(
+        alias="X-Request-Timeout",
+        gt=0,
+        le=_LONGEST_S,
+        allow_inf_nan=False,
+        description="Seconds after which the answer is of no use: then 504, and work that waits is not begun.",
+    ),
+]
 
 _EXAMPLES: Final = {
     "letter": {
@@ -34,6 +45,7 @@ _EXAMPLES: Final = {
             ],
             "needs_motion": False,
             "reason": None,
+            "hands": [{"letter": "A", "confidence": 0.95, "...": "as above, for each hand"}],
             "model_version": "starter-1a2b3c4d",
         },
     },
@@ -52,78 +64,75 @@ _EXAMPLES: Final = {
 }
 
 
-class ClassifierInUse(Contract):
-    """The classifier that answers now."""
-
-    version: str = Field(description="As answers name it in `model_version`.")
-    label_names: tuple[str, ...] = Field(description="The letters that it knows.")
-    source: Source = Field(description="A file of the operator's, the model in production, or the packaged starter.")
-    number: int | None = Field(description="Of the model in production.")
-    sha256: Sha256 = Field(description="Of its file.")
+_STATUSES: Final = (*STATUSES, 413, 415, 422, 500, 504)
 
 
 @router.post(
-    "/recognitions",
+    "",
     summary="Read the letter of a photograph",
-    description="Reads the letter of the ASL manual alphabet that a hand shows. A picture without a hand is answered "
-    "too: `letter` is null and `reason` says why.",
+    description="Reads the letter of the ASL manual alphabet that a hand shows. The photograph comes as the form's "
+    "field `file`, or as the body itself (`curl -T sign.jpg -X POST -H 'Content-Type: image/jpeg' ...`). A picture "
+    "without a hand is answered too: `letter` is null and `reason` says why.",
     response_model=Recognition,
     response_description="The letter, how sure the classifier is, and the signer's hand.",
     responses={
         200: {"content": {"application/json": {"examples": _EXAMPLES}}},
-        **errors.documented(*STATUSES, 413, 415, 422, 500),
+        **errors.documented(*_STATUSES),
     },
     openapi_extra={"requestBody": uploads.BODY_SCHEMA},
 )
-async def recognize(request: Request, _: _Caller) -> Response:
+async def recognize(request: Request, _: _Caller, options: _Options, timeout_s: _Timeout = None) -> Response:
     """Answer one picture."""
     gateway = gateway_of(request)
     pool = gateway.recognizers()
     data = await uploads.read_picture(request, gateway.settings.max_image_bytes)
-    recognition = await _while_connected(request.receive, pool.recognize(data))
-    request.state.outcome = recognition.reason or "letter"  # for the metrics
-    # As bytes: FastAPI would validate our own object once more.
-    return Response(recognition.model_dump_json(), media_type="application/json")
+    work = pool.run(lambda recognizer: recognizer.recognize(data, options), Priority.SINGLE, timeout_s=timeout_s)
+    recognition = await while_connected(request.receive, work)
+    request.state.outcomes = (_outcome_of(recognition),)
+    return _answer(recognition)
 
 
-@router.get(
-    "/model",
-    summary="Tell which classifier answers",
-    description="The model that has the role `production`, unless the operator has set a file; the packaged starter "
-    "until a model was promoted.",
-    responses=errors.documented(*STATUSES, 500),
+@router.post(
+    "/batch",
+    summary="Read the letters of several photographs",
+    description="Up to 64 pictures in one form, each as a field `file`; the answers come in their order. One that "
+    "cannot be read has a `problem` in its place. Calls with one picture go first.",
+    response_model=BatchRecognition,
+    responses=errors.documented(*_STATUSES),
+    openapi_extra={"requestBody": uploads.BATCH_SCHEMA},
 )
-async def classifier_in_use(request: Request, _: _Caller) -> ClassifierInUse:
-    """Tell which classifier answers."""
-    served = gateway_of(request).serving.current
-    return ClassifierInUse(
-        version=served.classifier.version,
-        label_names=tuple(served.classifier.label_names),
-        source=served.source,
-        number=served.number,
-        sha256=served.sha256,
-    )
+async def recognize_batch(request: Request, _: _Caller, options: _Options, timeout_s: _Timeout = None) -> Response:
+    """Answer several pictures."""
+    gateway = gateway_of(request)
+    pool = gateway.recognizers()
+    with gateway.batches.admitted(pool):
+        pictures = await uploads.read_pictures(request, gateway.settings.max_image_bytes)
+        work = recognize_all(pool, pictures, options, timeout_s or _BATCH_S)
+        items = await while_connected(request.receive, work)
+    request.state.outcomes = tuple(_outcome_of(item.recognition) if item.recognition else "refused" for item in items)
+    return _answer(BatchRecognition.model_construct(items=items))
 
 
-async def _while_connected(receive: Receive, work: Awaitable[_T]) -> _T:
-    """Await work, and cancel it when the client leaves first.
-
-    Raises:
-        ClientDisconnect: The client left.
-    """
-    task = asyncio.ensure_future(work)
-    watch = asyncio.ensure_future(_until_gone(receive))
-    watch.add_done_callback(lambda _: task.cancel())
-    try:
-        return await task
-    except asyncio.CancelledError:
-        if watch.done() and not watch.cancelled():
-            raise ClientDisconnect from None
-        raise
-    finally:
-        watch.cancel()
+@router.post(
+    "/landmarks",
+    summary="Read the letter of a hand's landmarks",
+    description="For clients that find the hand themselves (MediaPipe runs in browsers and on phones): no picture "
+    "leaves them.",
+    response_model=Recognition,
+    responses=errors.documented(*STATUSES, 413, 422, 500),
+)
+async def recognize_landmarks(request: Request, _: _Caller, hand: LandmarksRequest, options: _Options) -> Response:
+    """Answer one hand, in the event loop: a thread would cost more than the classifier."""
+    recognition = read(gateway_of(request).serving.current.classifier, (hand_of(hand),), options)
+    request.state.outcomes = (_outcome_of(recognition),)
+    return _answer(recognition)
 
 
-async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+def _answer(content: Recognition | BatchRecognition) -> Response:
+    # As bytes: FastAPI would validate our own object once more.
+    return Response(content.model_dump_json(), media_type="application/json")
+
+
+def _outcome_of(recognition: Recognition) -> str:
+    """Name what came of a picture, for the metrics."""
+    return recognition.reason or "letter"

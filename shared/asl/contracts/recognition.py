@@ -1,10 +1,22 @@
-"""What is told of the hand in a picture."""
+"""What is asked of the hands in a picture, and what is told of them."""
 
 from enum import StrEnum
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from asl.contracts.base import Contract
+
+MAX_TOP_K: Final = 26
+MAX_HANDS: Final = 10
+MAX_BATCH: Final = 64
+"""Pictures in one call."""
+
+_N_LANDMARKS: Final = 21
+_MAX_SIDE: Final = 1_000_000
+_Coordinate = Annotated[float, Field(ge=-1e4, le=1e4)]
+_Point = Annotated[tuple[_Coordinate, ...], Field(min_length=2, max_length=3)]
+_Point3D = tuple[_Coordinate, _Coordinate, _Coordinate]
 
 
 class Handedness(StrEnum):
@@ -20,6 +32,36 @@ class NoLetter(StrEnum):
     NO_HAND = "no_hand"
 
 
+class RecognitionOptions(Contract):
+    """What an answer is to hold."""
+
+    top_k: int = Field(3, ge=1, le=MAX_TOP_K, description="How many alternatives an answer lists.")
+    mirrored: bool = Field(
+        False, description="The picture is a mirror image, as a selfie's preview is: the signer's other hand is named."
+    )
+    max_num_hands: int | None = Field(
+        None, ge=1, le=MAX_HANDS, description="How many hands to look for; as the server is set where not given."
+    )
+    landmarks: bool = Field(False, description="Answer with the landmarks of each hand, too.")
+
+
+class LandmarksRequest(Contract):
+    """The hand of a picture that stays with its owner: what a landmarker found in it."""
+
+    landmarks: tuple[_Point, ...] = Field(
+        min_length=_N_LANDMARKS,
+        max_length=_N_LANDMARKS,
+        description="21 points (x, y) or (x, y, z) in MediaPipe's order: x and y in [0, 1] of the picture's width and "
+        "height, z on x's scale. Without z hands are read less well.",
+    )
+    image_width: int = Field(ge=1, le=_MAX_SIDE, description="Of the picture, in pixels.")
+    image_height: int = Field(ge=1, le=_MAX_SIDE, description="Of the picture, in pixels.")
+    handedness: Handedness = Field(description="As the landmarker names it for the picture as it is.")
+    world_landmarks: tuple[_Point3D, ...] | None = Field(
+        None, min_length=_N_LANDMARKS, max_length=_N_LANDMARKS, description="The same points in metres, where known."
+    )
+
+
 class Alternative(Contract):
     """A letter and how sure the classifier is of it."""
 
@@ -27,8 +69,8 @@ class Alternative(Contract):
     confidence: float = Field(ge=0, le=1)
 
 
-class Recognition(Contract):
-    """The answer to one picture."""
+class HandReading(Contract):
+    """What one hand shows."""
 
     letter: str | None = Field(description="The letter, or null: then `reason` says why.")
     confidence: float = Field(ge=0, le=1, description="Calibrated probability of the letter; 0 where there is none.")
@@ -36,4 +78,34 @@ class Recognition(Contract):
     alternatives: tuple[Alternative, ...] = Field(description="The likeliest letters, best first.")
     needs_motion: bool = Field(description="True for J and Z, which are movements: a still shows only their start.")
     reason: NoLetter | None = Field(description="Why there is no letter; null where there is one.")
+    landmarks: tuple[_Point3D, ...] | None = Field(
+        None, description="21 points (x, y, z) as MediaPipe gives them, where asked for with `landmarks=true`."
+    )
+
+
+class Recognition(HandReading):
+    """The answer to one picture: what its surest hand shows, and under `hands` each of them."""
+
+    hands: tuple[HandReading, ...] = Field((), description="Each hand found, the one whose side is surest first.")
     model_version: str = Field(description="Name and content hash of the classifier that answered.")
+
+
+class PictureProblem(Contract):
+    """Why one picture of several could not be read."""
+
+    code: str = Field(description="Stable name of the kind of problem.")
+    detail: str = Field(description="What was expected and what was found.")
+    hint: str = Field(description="What to do about it; may be empty.")
+
+
+class BatchItem(Contract):
+    """What came of one picture of several."""
+
+    recognition: Recognition | None = Field(description="The answer; null where the picture could not be read.")
+    problem: PictureProblem | None = Field(description="Why it could not; null where it could.")
+
+
+class BatchRecognition(Contract):
+    """The answers to several pictures, in the order in which they were sent."""
+
+    items: tuple[BatchItem, ...]

@@ -1,18 +1,31 @@
 """A photograph to a letter: the road that every recognition takes, on the command line and in the gateway."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 import numpy as np
 
-from asl.contracts import Alternative, ExtractionOptions, NoLetter, Recognition
+from asl.contracts import (
+    MAX_HANDS,
+    Alternative,
+    ExtractionOptions,
+    Handedness,
+    HandReading,
+    LandmarksRequest,
+    NoLetter,
+    Recognition,
+    RecognitionOptions,
+)
 from asl.core import images
 from asl.core.classifier import Classifier
 from asl.core.extraction import HandExtractor
-from asl.core.hand import MOTION_LETTERS, Hand
+from asl.core.hand import MOTION_LETTERS, N_LANDMARKS, Hand
+from asl.core.images import RgbImage
 
-N_ALTERNATIVES: Final = 3
+DEFAULTS: Final = RecognitionOptions()
+_UNKNOWN: Final = np.full((N_LANDMARKS, 3), np.nan, np.float32)
 
 
 class Recognizer:
@@ -37,28 +50,32 @@ class Recognizer:
             options: How hands are looked for.
             max_image_bytes: Largest image file accepted.
         """
-        self._max_image_bytes = max_image_bytes
         self.classifier = classifier
         """What names the letter; another may take its place between two pictures."""
-        self._extractor = HandExtractor(landmarker_path, options)
+        self._max_image_bytes = max_image_bytes
+        self._landmarker_path = landmarker_path
+        self._extraction = options or ExtractionOptions()
+        self._extractor = HandExtractor(landmarker_path, self._extraction)
+        self._many: HandExtractor | None = None
 
-    def recognize(self, data: bytes) -> Recognition:
+    def recognize(self, data: bytes, options: RecognitionOptions = DEFAULTS) -> Recognition:
         """Read the letter that a photograph shows.
 
         Args:
             data: An image file's bytes.
+            options: What the answer is to hold.
 
         Raises:
             ImageEmpty, ImageTooLarge, ImageTypeUnsupported, ImageUnreadable: See `images.decode`.
         """
-        hands = self._extractor.extract(images.decode(data, max_bytes=self._max_image_bytes))
-        if not hands:
-            return self._no_letter(NoLetter.NO_HAND)
-        return self._letter_of(hands[0])
+        hands = self._hands_in(images.decode(data, max_bytes=self._max_image_bytes), options.max_num_hands)
+        return read(self.classifier, hands, options)
 
     def close(self) -> None:
         """Free the landmarker."""
         self._extractor.close()
+        if self._many is not None:
+            self._many.close()
 
     def __enter__(self) -> Self:
         return self
@@ -66,30 +83,73 @@ class Recognizer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self.close()
 
-    def _letter_of(self, hand: Hand) -> Recognition:
-        probabilities = self.classifier.classify([hand])[0]
-        best = np.argsort(-probabilities)[:N_ALTERNATIVES]
-        alternatives = tuple(
-            Alternative(letter=self.classifier.label_names[index], confidence=round(float(probabilities[index]), 4))
-            for index in best
-        )
-        return Recognition(
-            letter=alternatives[0].letter,
-            confidence=alternatives[0].confidence,
-            handedness=hand.handedness,
-            alternatives=alternatives,
-            needs_motion=alternatives[0].letter in MOTION_LETTERS,
-            reason=None,
-            model_version=self.classifier.version,
-        )
+    def _hands_in(self, image: RgbImage, n_wanted: int | None) -> tuple[Hand, ...]:
+        if n_wanted is None or n_wanted == self._extraction.max_num_hands:
+            return self._extractor.extract(image)
+        if self._many is None:
+            # How many hands a landmarker looks for is set when it is made: one more, with the first call that asks.
+            options = self._extraction.model_copy(update={"max_num_hands": MAX_HANDS})
+            self._many = HandExtractor(self._landmarker_path, options)
+        return self._many.extract(image)[:n_wanted]
 
-    def _no_letter(self, reason: NoLetter) -> Recognition:
-        return Recognition(
-            letter=None,
-            confidence=0,
-            handedness=None,
-            alternatives=(),
-            needs_motion=False,
-            reason=reason,
-            model_version=self.classifier.version,
+
+def read(classifier: Classifier, hands: Sequence[Hand], options: RecognitionOptions = DEFAULTS) -> Recognition:
+    """Read the letters that hands show.
+
+    Args:
+        classifier: Names the letters.
+        hands: The hands of one picture, the surest first.
+        options: What the answer is to hold.
+
+    Raises:
+        LandmarksInvalid: A hand without size, or with numbers that are not finite.
+    """
+    if not hands:
+        nothing = HandReading(
+            letter=None, confidence=0, handedness=None, alternatives=(), needs_motion=False, reason=NoLetter.NO_HAND
         )
+        return _answer(nothing, (), classifier)
+    probabilities = classifier.classify(hands)
+    readings = tuple(
+        _reading(hand, row, classifier.label_names, options) for hand, row in zip(hands, probabilities, strict=True)
+    )
+    return _answer(readings[0], readings, classifier)
+
+
+def hand_of(request: LandmarksRequest) -> Hand:
+    """Take up the hand of a picture that stayed with its owner; a missing z is zero."""
+    points = np.zeros((N_LANDMARKS, 3), np.float32)
+    for row, point in zip(points, request.landmarks, strict=True):
+        row[: len(point)] = point
+    world = _UNKNOWN if request.world_landmarks is None else np.array(request.world_landmarks, np.float32)
+    return Hand(points, world, request.handedness, 1.0, 0.0, (request.image_width, request.image_height))
+
+
+def _reading(
+    hand: Hand, probabilities: np.ndarray, label_names: Sequence[str], options: RecognitionOptions
+) -> HandReading:
+    best = np.argsort(-probabilities)[: options.top_k]
+    alternatives = tuple(
+        Alternative.model_construct(letter=label_names[index], confidence=round(float(probabilities[index]), 4))
+        for index in best
+    )
+    # The features go by how the hand looks in the picture; only the signer is told which hand it really is.
+    side = _other(hand.handedness) if options.mirrored else hand.handedness
+    return HandReading.model_construct(
+        letter=alternatives[0].letter,
+        confidence=alternatives[0].confidence,
+        handedness=side,
+        alternatives=alternatives,
+        needs_motion=alternatives[0].letter in MOTION_LETTERS,
+        reason=None,
+        landmarks=tuple(map(tuple, hand.landmarks.round(5).tolist())) if options.landmarks else None,
+    )
+
+
+def _answer(best: HandReading, hands: tuple[HandReading, ...], classifier: Classifier) -> Recognition:
+    # Built of our own checked values: validating them again would cost as much as the classifier.
+    return Recognition.model_construct(**dict(best), hands=hands, model_version=classifier.version)
+
+
+def _other(side: Handedness) -> Handedness:
+    return Handedness.LEFT if side is Handedness.RIGHT else Handedness.RIGHT
