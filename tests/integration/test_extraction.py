@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from asl.contracts import ExtractionOptions
-from asl.core.extraction import MAX_SIDE, HandExtractor
+from asl.core.detection import MAX_SIDE, HandDetector
+from asl.core.extraction import HandExtractor
 from asl.core.synthetic.renderer import render_hand
 
 
@@ -20,17 +21,23 @@ def _wide(seed=1, letter="L"):
     return render_hand(letter, seed=seed, size=(600, 420)).image
 
 
-def test_landmarks_found_with_a_border_are_those_of_the_picture_itself(extractor):
+@pytest.fixture(scope="module")
+def detector(landmarker_path):
+    with HandDetector(landmarker_path) as made:
+        yield made
+
+
+def test_landmarks_found_with_a_border_are_those_of_the_picture_itself(detector):
     image = _wide()
     height, width = image.shape[:2]
     margin = round(0.25 * width)
     padded = cv2.copyMakeBorder(image, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-    (by_hand,) = extractor._detect(padded, 0.0)  # noqa: SLF001 - one try alone
+    (by_hand,) = detector.detect(padded)
     pixels = by_hand.landmarks * [padded.shape[1], padded.shape[0], padded.shape[1]] - [margin, margin, 0]
-    (bordered,) = extractor._detect(image, 0.25)  # noqa: SLF001
+    (bordered,) = detector.detect(image, 0.25)
     np.testing.assert_allclose(bordered.landmarks * [width, height, width], pixels, atol=0.01)
     assert bordered.border == 0.25
-    (plain,) = extractor._detect(image, 0.0)  # noqa: SLF001
+    (plain,) = detector.detect(image)
     np.testing.assert_allclose(bordered.landmarks, plain.landmarks, atol=0.03)
 
 
