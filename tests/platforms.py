@@ -121,8 +121,8 @@ class Platform:
         return httpx.Client(base_url=self.url, timeout=30, trust_env=False, **kwargs)
 
     def add_gateway(self) -> PlatformProcess:
-        program = ["-m", "uvicorn", "--factory", "services.gateway.app:create_app", "--port", "{port}"]
-        self.gateway = self._add([*program, "--timeout-graceful-shutdown", "5"], "Application startup")
+        program = ["-m", "services.gateway", "--port", "{port}"]
+        self.gateway = self._add(program, "Application startup")
         self.url = f"http://127.0.0.1:{self.gateway.port}"
         return self.gateway
 

@@ -89,7 +89,7 @@ def served() -> Iterator[int]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "--factory", "services.gateway.app:create_app", "--port", str(port)]
+    command = [sys.executable, "-m", "services.gateway", "--port", str(port)]
     with Path(os.devnull).open("w") as log, subprocess.Popen(command, stderr=log, stdout=log) as server:
         try:
             _wait_until_ready(port)

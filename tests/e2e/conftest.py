@@ -100,8 +100,8 @@ def start_service(
 
     def start(*, folder: Path | None = None, **settings: str) -> Served:
         port = free_port()
-        command = [sys.executable, "-m", "uvicorn", "--factory", "services.gateway.app:create_app"]
-        command += ["--port", str(port), "--timeout-graceful-shutdown", "5"]
+        command = [sys.executable, "-m", "services.gateway"]
+        command += ["--port", str(port)]
         started.append(Served(command, port, folder or tmp_path_factory.mktemp("service"), settings))
         started[-1].wait_until_answering()
         return started[-1]

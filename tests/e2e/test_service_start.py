@@ -72,7 +72,7 @@ def test_settings_come_from_a_file_in_the_working_folder(
 
 def test_a_setting_that_does_not_fit_ends_the_start_with_one_line(tmp_path: Path, free_port: Callable[[], int]) -> None:
     (tmp_path / ".env").write_text("ASL_MAX_NUM_HANDS=many\n")
-    command = [sys.executable, "-m", "uvicorn", "--factory", "services.gateway.app:create_app"]
+    command = [sys.executable, "-m", "services.gateway"]
     done = subprocess.run(
         [*command, "--port", str(free_port())], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )

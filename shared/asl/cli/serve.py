@@ -16,11 +16,9 @@ from asl.cli.service_trial import Service, introduce
 from asl.errors import OptionsInvalid, Unavailable
 from asl.infra.settings import Settings, load_settings
 
-_APP: Final = "services.gateway.app:create_app"
+_GATEWAY: Final = "services.gateway"
 _WORKER: Final = "services.worker"
 _POLL_S: Final = 0.1
-_DRAIN_S: Final = 5
-"""How long the server lets calls at work finish."""
 _GRACE_S: Final = 15.0
 """How long all may take to end, in which a training saves a checkpoint, before they are killed."""
 
@@ -51,8 +49,7 @@ def serve(
     settings = load_settings()  # a wrong value ends the command here, with one line
     needs_key = _needs_key(settings, host)
     _check_port(host, port)
-    gateway = [sys.executable, "-m", "uvicorn", "--factory", _APP, "--host", host, "--port", str(port)]
-    gateway += ["--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", str(_DRAIN_S)]
+    gateway = [sys.executable, "-m", _GATEWAY, "--host", host, "--port", str(port)]
     environment = {"ASL_REQUIRE_KEY": str(needs_key).lower()}
     servers = ServerProcesses(_GRACE_S)
     console.err.print("starting; models are being loaded ...")

@@ -1,0 +1,36 @@
+"""The gateway as a process: `python -m services.gateway`, with the options of the server that the platform needs."""
+
+import argparse
+from typing import Final
+
+import uvicorn
+
+from services.gateway.http_protocol import TimedHttpProtocol
+
+_APP: Final = "services.gateway.app:create_app"
+_DRAIN_S: Final = 5
+"""How long calls at work may take to finish at the end."""
+
+
+def main() -> None:
+    """Serve until a signal comes."""
+    parser = argparse.ArgumentParser(prog="python -m services.gateway", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=8000, help="port to listen on")
+    parser.add_argument("--reload", action="store_true", help="start anew whenever a source file changes")
+    options = parser.parse_args()
+    uvicorn.run(
+        _APP,
+        factory=True,
+        host=options.host,
+        port=options.port,
+        reload=options.reload,
+        http=TimedHttpProtocol,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_DRAIN_S,
+    )
+
+
+if __name__ == "__main__":
+    main()
