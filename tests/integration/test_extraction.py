@@ -88,7 +88,7 @@ def test_a_real_photograph_enlarged_is_read_as_the_same_letter(real_data, extrac
         path for source in ("clean", "washed") for path in sorted((real_data / "images" / source).glob("*/*0.jpg"))
     ]
     same = []
-    for path in paths[:: max(1, len(paths) // 30)]:
+    for path in paths[:: max(1, len(paths) // 12)]:
         data = path.read_bytes()
         image = images.decode(data)
         large = cv2.resize(image, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
@@ -96,5 +96,5 @@ def test_a_real_photograph_enlarged_is_read_as_the_same_letter(real_data, extrac
         assert again.shape == image.shape
         found = [hand for picture in (image, again) for hand in extractor.extract(picture)]
         same.append(len(set(classifier.classify(found).argmax(axis=1))) == 1 and len(found) == 2)
-    assert len(same) >= 20
-    assert np.mean(same) >= 0.95
+    assert len(same) >= 10
+    assert all(same)
