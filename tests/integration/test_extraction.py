@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from asl.contracts import ExtractionOptions
+from asl.core import images
+from asl.core.classifier import load_classifier
 from asl.core.detection import MAX_SIDE, HandDetector
 from asl.core.extraction import HandExtractor
 from asl.core.synthetic.renderer import render_hand
@@ -78,3 +80,21 @@ def test_a_large_picture_has_the_landmarks_of_a_small_one(extractor):
     assert large.shape[1] > MAX_SIDE
     (small_hand,), (large_hand,) = extractor.extract(image), extractor.extract(large)
     np.testing.assert_allclose(large_hand.landmarks, small_hand.landmarks, atol=0.02)
+
+
+def test_a_real_photograph_enlarged_is_read_as_the_same_letter(real_data, extractor):
+    classifier = load_classifier()
+    paths = [
+        path for source in ("clean", "washed") for path in sorted((real_data / "images" / source).glob("*/*0.jpg"))
+    ]
+    same = []
+    for path in paths[:: max(1, len(paths) // 12)]:
+        data = path.read_bytes()
+        image = images.decode(data)
+        large = cv2.resize(image, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
+        again = images.decode(images.encode_jpeg(large))
+        assert again.shape == image.shape
+        found = [hand for picture in (image, again) for hand in extractor.extract(picture)]
+        same.append(len(set(classifier.classify(found).argmax(axis=1))) == 1 and len(found) == 2)
+    assert len(same) >= 10
+    assert all(same)

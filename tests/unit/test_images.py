@@ -2,7 +2,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from asl.core import images
 from asl.errors import ImageEmpty, ImageTooLarge, ImageTypeUnsupported, ImageUnreadable
@@ -106,6 +106,76 @@ def test_both_jpeg_decoders_give_the_same_pixels():
     data = _encode(Image.fromarray(noise), "JPEG", quality=90)
     with Image.open(io.BytesIO(data)) as image:
         np.testing.assert_array_equal(images.decode(data), np.asarray(image))
+
+
+def _photograph(width, height, mode="RGB"):
+    """A smooth picture, as photographs are: noise of few pixels, enlarged."""
+    noise = np.random.default_rng(5).integers(0, 256, (6, 8, 3), np.uint8)
+    return Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC).convert(mode)
+
+
+@pytest.mark.parametrize(
+    ("long_side", "expected"),
+    [(640, 640), (1279, 1279), (1280, 640), (2559, 1280), (2560, 640), (5119, 1280), (5120, 640), (6400, 800)],
+)
+@pytest.mark.parametrize("upright", [False, True])
+def test_a_large_jpeg_is_decoded_smaller(long_side, expected, upright):
+    size = (120, long_side) if upright else (long_side, 120)
+    decoded = images.decode(_encode(_photograph(*size), "JPEG"))
+    assert max(decoded.shape) == expected
+    assert decoded.flags.c_contiguous
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP", "TIFF", "GIF"])
+def test_other_types_keep_their_size(kind):
+    assert images.decode(_encode(_photograph(1300, 40), kind)).shape == (40, 1300, 3)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("size", [(1283, 861), (861, 2563), (5121, 700)])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_smaller_decoding_shows_the_same_picture(mode, size, progressive):
+    source = _photograph(*size, mode)
+    decoded = images.decode(_encode(source, "JPEG", quality=95, progressive=progressive))
+    small = source.convert("RGB").resize(decoded.shape[1::-1], Image.Resampling.BOX)
+    assert np.abs(decoded.astype(int) - np.asarray(small)).mean() < 4
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied_to_a_smaller_decoding(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    source = _photograph(1600, 400)
+    decoded = images.decode(_encode(source, "JPEG", quality=95, exif=exif))
+    tagged = source.resize((800, 200), Image.Resampling.BOX)
+    tagged.getexif()[0x0112] = orientation
+    upright = np.asarray(ImageOps.exif_transpose(tagged))
+    assert decoded.shape == upright.shape
+    assert np.abs(decoded.astype(int) - upright).mean() < 4
+
+
+@pytest.mark.parametrize("size", [(1283, 861), (861, 2563), (5121, 700)])
+def test_both_jpeg_decoders_give_the_same_pixels_of_a_smaller_decoding(size):
+    data = _encode(_photograph(*size), "JPEG", quality=90)
+    decoded = images.decode(data)
+    with Image.open(io.BytesIO(data)) as image:
+        image.draft("RGB", (decoded.shape[1] - 1, decoded.shape[0] - 1))
+        np.testing.assert_array_equal(decoded, np.asarray(image))
+
+
+def test_a_large_jpeg_that_is_cut_off_is_unreadable():
+    data = _encode(_photograph(2600, 1900), "JPEG")
+    for share in (0.3, 0.6, 0.97):
+        with pytest.raises(ImageUnreadable):
+            images.decode(data[: int(len(data) * share)])
+
+
+def test_the_end_of_a_thumbnail_is_not_the_end_of_the_file():
+    thumbnail = _encode(_photograph(32, 24), "JPEG")
+    data = _encode(_photograph(640, 480), "JPEG", exif=b"Exif\x00\x00" + thumbnail)
+    assert images.decode(data).shape == (480, 640, 3)
+    with pytest.raises(ImageUnreadable):
+        images.decode(data[: len(data) * 2 // 3])
 
 
 def test_no_bytes_are_an_error():

@@ -2,7 +2,8 @@
 
 What comes out is always upright 8-bit RGB, (height, width, 3):
 EXIF orientation is applied; grey is repeated in the three channels; 16-bit samples keep their high byte; palettes are
-looked up; CMYK is converted; transparent parts show white; of an animation the first frame counts.
+looked up; CMYK is converted; transparent parts show white; of an animation the first frame counts. A large JPEG comes
+out smaller, at a half, a quarter or an eighth of its size: see `ENOUGH_SIDE`.
 """
 
 import io
@@ -21,12 +22,21 @@ RgbImage: TypeAlias = NDArray[np.uint8]
 
 MAX_IMAGE_BYTES: Final = 20 * 1024 * 1024
 MAX_IMAGE_PIXELS: Final = 50_000_000
+ENOUGH_SIDE: Final = 640
+"""Pixels: a JPEG is decoded at an eighth, a quarter or a half of its size where its longer side then still has as many.
+Both networks look at 224 pixels or fewer, and libjpeg makes the smaller picture without making the large one first
+(deploy/decisions/0008)."""
 SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 """File name endings, in lower case, of the types that `decode` reads."""
 
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _SUPPORTED_HINT: Final = "Send a JPEG, PNG, WebP, GIF, BMP or TIFF file."
 _SMALLER_HINT: Final = "Scale it down; 640 pixels on the long side are plenty."
+_REDUCTIONS: Final = {
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+}
 _JPEG_SCAN: Final = b"\xff\xda"
 _JPEG_END: Final = b"\xff\xd9"
 
@@ -53,7 +63,8 @@ def decode(data: bytes, *, max_bytes: int = MAX_IMAGE_BYTES, max_pixels: int = M
         # Pillow warns of bombs and of odd metadata; the pixel limit below is ours, and stricter.
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             _check_pixels(image, max_pixels)
-            return _decode_fast(data) if _is_plain_jpeg(image, data) else _decode_any(image)
+            reduction = _reduction(image)
+            return _decode_fast(data, reduction) if _is_plain_jpeg(image, data) else _decode_any(image, reduction)
     except AslError:
         raise
     except UnidentifiedImageError as error:
@@ -84,23 +95,40 @@ def _check_pixels(image: Image.Image, max_pixels: int) -> None:
         )
 
 
+def _reduction(image: Image.Image) -> int:
+    """Tell by which part of its size a JPEG is decoded, from the size in its header alone; 1 for other types."""
+    if not _is_jpeg(image):
+        return 1
+    return next((part for part in _REDUCTIONS if max(image.size) >= part * ENOUGH_SIDE), 1)
+
+
+def _is_jpeg(image: Image.Image) -> bool:
+    return image.format in {"JPEG", "MPO"}
+
+
 def _is_plain_jpeg(image: Image.Image, data: bytes) -> bool:
     """Tell whether OpenCV, about twice as fast as Pillow, decodes this to the same pixels.
 
     It decodes cut-off files without a word, so the end marker must follow the last scan.
     """
-    is_jpeg = image.format in {"JPEG", "MPO"} and image.mode in {"L", "RGB"}
-    return is_jpeg and data.rfind(_JPEG_END) > data.rfind(_JPEG_SCAN)
+    if not (_is_jpeg(image) and image.mode in {"L", "RGB"}):
+        return False
+    end = data.rfind(_JPEG_END)
+    return end >= 0 and data.find(_JPEG_SCAN, end) < 0
 
 
-def _decode_fast(data: bytes) -> RgbImage:
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)  # applies EXIF orientation
+def _decode_fast(data: bytes, reduction: int) -> RgbImage:
+    # The names of OpenCV's reductions hold the bit for BGR, which it refuses beside the one for RGB.
+    flags = cv2.IMREAD_COLOR_RGB | (_REDUCTIONS.get(reduction, 0) & ~cv2.IMREAD_COLOR)
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)  # applies EXIF orientation
     if pixels is None:
         raise ValueError("OpenCV found no image")
     return np.asarray(pixels, np.uint8)
 
 
-def _decode_any(image: Image.Image) -> RgbImage:
+def _decode_any(image: Image.Image, reduction: int) -> RgbImage:
+    if reduction > 1:
+        image.draft(None, (image.width // reduction, image.height // reduction))
     upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I;16"):
         high_byte = (np.asarray(upright).astype(np.uint16) >> 8).astype(np.uint8)
