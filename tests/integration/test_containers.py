@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -12,7 +13,9 @@ import yaml
 REPOSITORY = Path(__file__).parents[2]
 IMAGES = REPOSITORY / "deploy" / "images"
 COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
-SERVICES = COMPOSE["services"]
+WATCHING = yaml.safe_load((REPOSITORY / "deploy" / "observability.yml").read_text())
+STACK = COMPOSE["services"]
+SERVICES = STACK | WATCHING["services"]
 ONCE = {"migrate", "bucket", "minio-volume"}
 DOCKERFILE = (IMAGES / "Dockerfile").read_text()
 NGINX = (REPOSITORY / "deploy" / "nginx" / "nginx.conf").read_text()
@@ -42,7 +45,7 @@ def test_no_container_runs_as_root(name):
     elif "build" in service:
         assert "user" not in service, "the image says so"
     else:
-        assert service["user"] in {"10001:10001", "postgres", "redis"}
+        assert service["user"] in {"10001:10001", "postgres", "redis", "nobody", "472"}
 
 
 @services
@@ -66,15 +69,18 @@ def test_what_ends_is_started_again_and_what_stays_is_watched(name):
 
 def test_one_port_is_published_and_on_this_machine_alone():
     published = {name: service["ports"] for name, service in SERVICES.items() if service.get("ports")}
+    grafana = published.pop("grafana")
     assert published == {"nginx": ["${HTTP_BIND:-127.0.0.1}:${HTTP_PORT:-8000}:8080"]}
+    assert SERVICES["grafana"]["profiles"] == ["observability"], "only who asks for it gets a second one"
+    assert grafana == ["127.0.0.1:${GRAFANA_PORT:-3000}:3000"]
 
 
 def test_workers_and_stores_have_no_way_out():
     networks = COMPOSE["networks"]
     assert [name for name, network in networks.items() if not (network or {}).get("internal")] == ["front"]
-    assert [name for name, service in SERVICES.items() if "front" in service.get("networks", [])] == ["nginx"]
+    assert [name for name, service in STACK.items() if "front" in service.get("networks", [])] == ["nginx"]
     assert set(SERVICES["nginx"]["networks"]) == {"front", "edge"}, "nginx does not reach the stores"
-    for name in SERVICES.keys() - {"nginx", "gateway", "minio-volume"}:
+    for name in STACK.keys() - {"nginx", "gateway", "minio-volume"}:
         assert SERVICES[name]["networks"] == ["data"]
 
 
@@ -170,6 +176,40 @@ def test_every_variable_is_in_the_example():
     example = (REPOSITORY / "deploy" / "env.example").read_text()
     used = set(re.findall(r"(?<!\$)\$\{(\w+)", (REPOSITORY / "docker-compose.yml").read_text()))
     assert {name for name in used - {"CODE_VERSION"} if not re.search(rf"^#?{name}=", example, re.MULTILINE)} == set()
+
+
+def test_rules_and_dashboard_ask_for_figures_that_there_are():
+    folder = REPOSITORY / "deploy" / "observability"
+    told = "".join(file.read_text() for file in (REPOSITORY / "services" / "gateway").glob("*.py"))
+    rules = (folder / "rules.yml").read_text()
+    dashboard = json.loads((folder / "grafana" / "dashboard.json").read_text())
+    drawn = "\n".join(target["expr"] for panel in dashboard["panels"] for target in panel["targets"])
+
+    asked = set(re.findall(r"\basl_\w+", rules + drawn))
+    assert len(asked) > 8
+    assert {name for name in asked if f'"{re.sub("_(total|bucket)$", "", name)}"' not in told} == set()
+    recorded = set(re.findall(r"record: (\S+)", rules))
+    assert set(re.findall(r"\basl:[\w:]+", drawn)) <= recorded
+
+
+def test_every_alert_says_what_to_do_and_is_tested():
+    folder = REPOSITORY / "deploy" / "observability"
+    groups = yaml.safe_load((folder / "rules.yml").read_text())["groups"]
+    alerts = [rule for group in groups for rule in group["rules"] if "alert" in rule]
+    tests = (folder / "rules_test.yml").read_text()
+    for alert in alerts:
+        assert alert["annotations"].keys() == {"summary", "action"}
+        assert f'alertname="{alert["alert"]}"' in tests
+
+
+def test_alerts_fire_when_they_should():
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("no promtool (Debian's package prometheus has it): the alerts were not tried")
+    folder = REPOSITORY / "deploy" / "observability"
+    for words in (["check", "rules", "rules.yml"], ["test", "rules", "rules_test.yml"]):
+        tried = subprocess.run([promtool, *words], cwd=folder, capture_output=True, text=True, check=False)
+        assert tried.returncode == 0, tried.stdout + tried.stderr
 
 
 def _stage(name):
