@@ -4,7 +4,7 @@ STAMP := .venv/installed
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint fmt bench chaos demo-data starter constraints clean
+.PHONY: help setup run test lint fmt bench chaos up down logs e2e-compose locks demo-data starter constraints clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,24 @@ bench: setup ## Measure speed against floors taken in the same run
 
 chaos: setup ## Kill, freeze and restart everything under 1,000 jobs, and account for each
 	ASL_CHAOS=long $(BIN)/pytest tests/chaos
+
+up: ## Build and start the full stack with Docker; secrets are made once, in .env
+	deploy/make-env.sh .env
+	CODE_VERSION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) docker compose up --detach --wait --build
+	@echo "up; a key to call it with: docker compose exec gateway asl key create NAME"
+
+down: ## Stop the full stack; its data stay
+	docker compose down
+
+logs: ## Follow the full stack's logs
+	docker compose logs --follow --tail 100
+
+e2e-compose: setup ## Take the full stack down the whole road, and break its parts on the way (needs Docker)
+	$(BIN)/pytest tests/compose
+
+locks: setup ## Renew the images' locks, deploy/images/*.lock, for the versions of constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	deploy/images/lock.sh $(BIN)/uv
 
 demo-data: setup ## Render a small class-folder data set into data/demo
 	$(BIN)/asl demo-data --output-dir data/demo

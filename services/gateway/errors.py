@@ -60,6 +60,7 @@ _HTTP_CODES: Final[Mapping[int, tuple[str, str, str]]] = {
     400: ("bad_request", "the request is no valid HTTP request of this API", "See /docs."),
     404: ("not_found", "nothing is served at this path", "See /docs for what is."),
     405: ("method_not_allowed", "this path does not answer to this method", "See the Allow header, and /docs."),
+    408: ("request_timeout", "the request's body did not come in time", "Send it again, without pauses."),
     413: ("content_too_large", "the request's body is larger than this server accepts", "Send less at once."),
     415: ("unsupported_media_type", "the request's body is of a type not read here", "See /docs."),
     429: ("too_many_requests", "there were too many requests of this client", "Wait as Retry-After says."),

@@ -1,8 +1,9 @@
-"""How much of a request's body is read: counted as it streams in, whatever its headers say."""
+"""How much of a request's body is read, and how long it is waited for: counted as it streams in."""
 
 import asyncio
 import contextlib
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -23,6 +24,11 @@ BATCH_IMAGES: Final = 4
 """A call with many pictures holds at most so many of the largest size: all of it is in memory at once."""
 
 _LINGER_S: Final = 2.0
+
+_GRACE_S: Final = 7.0
+"""For how long a body is waited for, whatever comes of it."""
+_SLOWEST_BYTES_PER_S: Final = 1024
+"""A body that is slower after that is of a client that only means to keep the connection."""
 
 
 @dataclass(frozen=True)
@@ -51,30 +57,36 @@ def path_limits(settings: Settings) -> tuple[PathLimit, ...]:
 class BodyLimit:
     """ASGI middleware: a body beyond the limit raises a 413 where it is read, and ends the connection.
 
+    So does a 408 a body that dribbles: uvicorn would wait for it for ever.
+
     FastAPI's `max_body_size` counts in the same way, but answers in plain text where Content-Length already tells, and
     keeps the connection open for the rest. An answer that is given before the whole body came closes the connection
     here; what is still on its way is thrown away for a moment first, because closing at once would reset the
     connection and the client would never see the answer.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, by_path: Sequence[PathLimit] = ()) -> None:
+    def __init__(
+        self, app: ASGIApp, max_bytes: int, by_path: Sequence[PathLimit] = (), *, grace_s: float = _GRACE_S
+    ) -> None:
         """Prepare.
 
         Args:
             app: What answers.
             max_bytes: The limit where none of `by_path` fits.
             by_path: The first that fits counts.
+            grace_s: For how long a body may come as slowly as it likes.
         """
         self._app = app
         self._max_bytes = max_bytes
         self._by_path = tuple(by_path)
+        self._grace_s = grace_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http" or not _has_body(scope):
             await self._app(scope, receive, send)
             return
-        body = _Body(scope, receive, send, self._limit_of(scope))
+        body = _Body(scope, receive, send, self._limit_of(scope), self._grace_s)
         await self._app(scope, body.receive, body.send)
 
     def _limit_of(self, scope: Scope) -> int:
@@ -85,10 +97,12 @@ class BodyLimit:
 class _Body:
     """One request's body: how much of it came, and whether all did."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, max_bytes: int) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, max_bytes: int, grace_s: float) -> None:
         self._receive = receive
         self._send = send
         self._max_bytes = max_bytes
+        self._grace_s = grace_s
+        self._waited_s = 0.0
         self._declared = _declared_length(scope)
         self._n_bytes = 0
         self._is_complete = False
@@ -112,15 +126,27 @@ class _Body:
             await self._send(message)
             return
         await self._send({**message, "more_body": True})
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError, HTTPException):
             await asyncio.wait_for(self._drain(), _LINGER_S)
         await self._send({"type": "http.response.body", "body": b""})
 
     async def _next(self) -> Message:
-        message = await self._receive()
+        message = await self._receive() if self._is_complete else await self._receive_in_time()
         self._n_bytes += len(message.get("body", b""))
         self._is_complete = message["type"] == "http.disconnect" or not message.get("more_body", False)
         return message
+
+    async def _receive_in_time(self) -> Message:
+        """Only the time in which the client is waited for counts, not what is done with the parts between."""
+        since = time.monotonic()
+        patience_s = self._grace_s + self._n_bytes / _SLOWEST_BYTES_PER_S - self._waited_s
+        try:
+            async with asyncio.timeout(max(patience_s, 0.001)):
+                return await self._receive()
+        except TimeoutError:
+            raise HTTPException(408) from None
+        finally:
+            self._waited_s += time.monotonic() - since
 
     async def _drain(self) -> None:
         limit = self._n_bytes + 2 * self._max_bytes  # and no longer than _LINGER_S

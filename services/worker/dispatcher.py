@@ -21,7 +21,7 @@ from asl.infra.stores import database_of, storage_of
 from services.worker.celery_app import make_app, ring
 from services.worker.doorbell import Doorbell
 from services.worker.housekeeping import start_housekeeping
-from services.worker.loops import attempt
+from services.worker.loops import attempt, note_alive
 from services.worker.signals import stopping_on_signals
 
 _ROLE: Final = "dispatcher"
@@ -37,7 +37,7 @@ class Dispatcher:
     """Rings when there is work; for one thread."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
-        self._database = database
+        self._settings, self._database = settings, database
         self._celery: Celery = make_app(settings)
         self._id = f"{platform.node()}-{os.getpid()}-dispatcher"
         self._is_broker_well = True
@@ -47,6 +47,7 @@ class Dispatcher:
         """Ring over and over until told to stop."""
         doorbell = Doorbell(self._database)
         while not stopping.is_set():
+            note_alive(self._settings.alive_file)
             attempt(self._look, "ringing")
             doorbell.wait(_LOOK_EVERY_S)
         doorbell.close()

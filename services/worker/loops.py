@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import structlog
 
@@ -30,6 +31,15 @@ def attempt(action: Callable[[], object], name: str) -> bool:
     else:
         return True
     return False
+
+
+def note_alive(file: Path | None) -> None:
+    """Touch the file that tells whoever watches this process that it is not stuck; nothing where there is none."""
+    if file is not None:
+        try:
+            file.touch()
+        except OSError as error:
+            _log.warning("sign of life not written", why=str(error))
 
 
 def start_loop(action: Callable[[], object], name: str, every_s: float, stopping: threading.Event) -> threading.Thread:

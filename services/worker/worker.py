@@ -14,7 +14,7 @@ from asl.infra import components, jobs
 from asl.infra.database import Database
 from asl.infra.settings import Settings
 from services.worker import child
-from services.worker.loops import attempt, start_loop
+from services.worker.loops import attempt, note_alive, start_loop
 from services.worker.processes import JobProcess, make_context
 from services.worker.supervisor import Supervisor
 from services.worker.tallies import Tallies
@@ -100,6 +100,7 @@ class Worker:
             components.forget(session, self.id)
 
     def _look(self) -> None:
+        note_alive(self._settings.alive_file)
         self.tell_that_alive()
         self.start_due()
 

@@ -103,6 +103,47 @@ def test_an_endless_json_body_is_cut_off(gateway):
     assert n_sent * len(block) < HUGE / 4
 
 
+@pytest.mark.parametrize(("n_pieces", "pause_s", "status"), [(60, 0.05, 408), (3, 0.2, 200)])
+def test_a_body_that_dribbles_is_cut_off(n_pieces, pause_s, status):
+    app = Starlette(routes=[Route("/", _count, methods=["POST"])], exception_handlers={408: _refuse})
+    limited, n_taken = BodyLimit(app, max_bytes=JSON_BYTES, grace_s=1.0), 0
+
+    async def dribble():
+        nonlocal n_taken
+        for _ in range(n_pieces):
+            yield b"x"
+            n_taken += 1
+            await asyncio.sleep(pause_s)
+
+    async def send():
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(limited), base_url="http://x") as client:
+            return await client.post("/", content=dribble())
+
+    answer = asyncio.run(send())
+    assert answer.status_code == status
+    assert (n_taken < n_pieces) == (status == 408)
+
+
+def test_a_slow_body_of_a_true_client_is_taken():
+    app = Starlette(routes=[Route("/", _count, methods=["POST"])])
+    limited = BodyLimit(app, max_bytes=JSON_BYTES, grace_s=0.2)
+
+    async def slow():
+        for _ in range(10):
+            yield bytes(1024)
+            await asyncio.sleep(0.1)
+
+    async def send():
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(limited), base_url="http://x") as client:
+            return await client.post("/", content=slow())
+
+    assert asyncio.run(send()).text == str(10 * 1024)
+
+
+async def _refuse(_, error):
+    return PlainTextResponse(str(error), error.status_code)
+
+
 def _talk(gateway, head, blocks):
     """Send a head and blocks until the server closes; returns its answer and how many blocks it took."""
     answer, n_sent = b"", 0

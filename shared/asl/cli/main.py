@@ -32,6 +32,7 @@ _COMMANDS = (
     "asl.cli.export:export",
     "asl.cli.recognition:recognize",
     "asl.cli.serve:serve",
+    "asl.cli.status:status",
     "asl.cli.landmarker:landmarker",
 )
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from asl.client.datasets import Datasets
 from asl.client.jobs import Jobs
 from asl.client.models import Models
-from asl.client.problems import read
+from asl.client.problems import error_of, read
 from asl.client.transport import API, Call, OnRetry, Transport
 from asl.contracts import Recognition
 
@@ -73,11 +73,22 @@ class Client:
     def readiness(self) -> Mapping[str, Any]:
         """Read what the server says of each of its dependencies.
 
+        Returns:
+            `status`: ready; degraded, where something is missing that only jobs need; or unavailable, where recognition
+            cannot answer. `checks`: by the name of each dependency whether it is `ok`, and a `detail`.
+
         Raises:
-            Unavailable: One of them is missing.
+            Unavailable: It does not answer.
         """
-        answer: Mapping[str, Any] = self._transport.send(Call("GET", "/readyz", is_repeatable=False)).json()
-        return answer
+        call = Call("GET", "/readyz", is_repeatable=False, answers=frozenset({503}))
+        response = self._transport.send(call)
+        try:
+            answer = response.json()
+            checks = answer["checks"]
+        except (ValueError, KeyError, TypeError):  # of something else, a proxy perhaps
+            raise error_of(response) from None
+        status = answer["status"] if response.is_success else "unavailable"
+        return {"status": status, "checks": checks}
 
     def close(self) -> None:
         """End all connections."""

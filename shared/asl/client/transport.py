@@ -50,6 +50,8 @@ class Call:
     is_repeatable: bool = True
     """Whether it can come twice without harm; otherwise it is only tried again where it certainly did nothing."""
     timeout_s: float = _READ_TIMEOUT_S
+    answers: frozenset[int] = frozenset()
+    """Statuses of errors that are answers here."""
 
 
 class Transport:
@@ -134,7 +136,7 @@ class Transport:
                     raise unreachable(error, self.url) from error
                 self._wait(f"no answer from {self.url}", delay_s)
                 continue
-            if response.is_success or response.is_redirect:
+            if response.is_success or response.is_redirect or response.status_code in call.answers:
                 return response
             problem = error_of(response)
             delay_s = max(delay_s, _retry_after_s(response))

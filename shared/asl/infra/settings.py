@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     gate_margin: float = Field(
         0.01, ge=0, le=1, description="By how much accuracy a promoted model may be worse than production."
     )
+    alive_file: Path | None = Field(
+        None, description="A file that workers and dispatchers touch while they work, for whoever watches them."
+    )
     webhook_hosts: tuple[str, ...] = Field(
         (), description="Hosts that may be told of a job's end, as a JSON list; none where unset."
     )

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Write the files *.lock: every package of the images with its version (of constraints.txt) and the hashes of its files.
+# Usage: lock.sh UV, where UV is the program `uv`. TORCH_LINKS names where CPU builds of PyTorch are found.
+set -euo pipefail
+cd "$(dirname "$0")"
+uv=$1
+links=${TORCH_LINKS:-https://download.pytorch.org/whl/cpu/torch/}
+
+lock() { # NAME ARGUMENTS...: compile into NAME.lock
+  "$uv" pip compile --quiet --generate-hashes --no-annotate --no-header --no-emit-package torch \
+    --python-version 3.11 --python-platform x86_64-unknown-linux-gnu --constraint ../../constraints.txt \
+    --output-file "$1.lock" "${@:2}"
+}
+
+lock gateway gateway.in
+# With the CPU build in sight, PyTorch's CUDA packages stay out.
+lock worker --find-links "$links" --extra export ../../pyproject.toml
+lock build build.in
+# PyTorch alone: the CPU build's hashes are written by hand into torch-cpu.lock, since its index is none of PyPI's.
+"$uv" pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 \
+  --python-platform x86_64-unknown-linux-gnu --constraint ../../constraints.txt --output-file torch-cuda.lock torch.in

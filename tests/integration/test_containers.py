@@ -1,0 +1,225 @@
+"""What every container of the full stack must hold to, read in its files: fault S10 of the account of attacks."""
+
+import json
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+IMAGES = REPOSITORY / "deploy" / "images"
+COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
+WATCHING = yaml.safe_load((REPOSITORY / "deploy" / "observability.yml").read_text())
+STACK = COMPOSE["services"]
+SERVICES = STACK | WATCHING["services"]
+ONCE = {"migrate", "bucket", "minio-volume"}
+DOCKERFILE = (IMAGES / "Dockerfile").read_text()
+NGINX = (REPOSITORY / "deploy" / "nginx" / "nginx.conf").read_text()
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+TRAINING_ONLY = {"celery", "matplotlib", "redis", "scikit-learn", "torch"}
+"""What the gateway does without; PyTorch has a lock of its own."""
+
+services = pytest.mark.parametrize("name", SERVICES)
+
+
+@services
+def test_a_container_can_do_no_more_than_it_must(name):
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service.get("cap_add", []) == (["CHOWN"] if name == "minio-volume" else [])
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert not {"privileged", "devices", "pid", "ipc", "userns_mode"} & service.keys()
+    assert not any("docker.sock" in str(volume) for volume in service.get("volumes", []))
+
+
+@services
+def test_no_container_runs_as_root(name):
+    service = SERVICES[name]
+    if name == "minio-volume":  # gives a folder away; it has no network, and ends
+        assert (service["user"], service["network_mode"], service["restart"]) == ("0:0", "none", "no")
+    elif "build" in service:
+        assert "user" not in service, "the image says so"
+    else:
+        assert service["user"] in {"10001:10001", "postgres", "redis", "nobody", "472"}
+
+
+@services
+def test_a_container_has_limits(name):
+    service = SERVICES[name]
+    assert service["mem_limit"]
+    assert service["pids_limit"] <= 512
+    assert service["logging"]["options"]["max-size"]
+    assert all("size=" in mount for mount in service.get("tmpfs", []))
+
+
+@services
+def test_what_ends_is_started_again_and_what_stays_is_watched(name):
+    service = SERVICES[name]
+    assert service["restart"] == ("no" if name in ONCE else "unless-stopped")
+    assert name in ONCE or (service["healthcheck"]["test"] and service["stop_grace_period"])
+    for other, how in service.get("depends_on", {}).items():
+        expected = "service_completed_successfully" if other in ONCE else "service_healthy"
+        assert how["condition"] == expected
+
+
+def test_one_port_is_published_and_on_this_machine_alone():
+    published = {name: service["ports"] for name, service in SERVICES.items() if service.get("ports")}
+    grafana = published.pop("grafana")
+    assert published == {"nginx": ["${HTTP_BIND:-127.0.0.1}:${HTTP_PORT:-8000}:8080"]}
+    assert SERVICES["grafana"]["profiles"] == ["observability"], "only who asks for it gets a second one"
+    assert grafana == ["127.0.0.1:${GRAFANA_PORT:-3000}:3000"]
+
+
+def test_workers_and_stores_have_no_way_out():
+    networks = COMPOSE["networks"]
+    assert [name for name, network in networks.items() if not (network or {}).get("internal")] == ["front"]
+    assert [name for name, service in STACK.items() if "front" in service.get("networks", [])] == ["nginx"]
+    assert set(SERVICES["nginx"]["networks"]) == {"front", "edge"}, "nginx does not reach the stores"
+    for name in STACK.keys() - {"nginx", "gateway", "minio-volume"}:
+        assert SERVICES[name]["networks"] == ["data"]
+
+
+def test_there_is_no_default_for_a_secret():
+    text = (REPOSITORY / "docker-compose.yml").read_text()
+    used = re.findall(r"\$\{(\w*(?:PASSWORD|SECRET)\w*)(.*?)\}", text)
+    assert {name for name, _ in used} == {
+        "POSTGRES_PASSWORD", "REDIS_PASSWORD", "MINIO_ROOT_PASSWORD", "STORAGE_SECRET_KEY",
+    }  # fmt: skip
+    assert all(rest.startswith(":?") for _, rest in used)
+
+
+def test_redis_asks_for_a_password_and_forgets_nothing_for_want_of_memory():
+    command = SERVICES["redis"]["command"][-1]
+    assert "requirepass" in command
+    assert "--appendonly yes" in command
+    assert "--maxmemory-policy noeviction" in command
+
+
+def test_images_end_without_root_and_without_tools_that_install():
+    for target in ("gateway", "worker"):
+        stage = _stage(target)
+        assert stage.startswith("FROM bare")
+        assert "USER" not in stage
+        assert "RUN" not in stage
+        assert "org.opencontainers.image.revision=${CODE_VERSION}" in stage
+    assert _stage("bare").rstrip().endswith("USER 10001:10001")
+    assert "venv --without-pip" in DOCKERFILE
+    assert not re.search(r"^(ADD|# syntax)|curl|wget|<<", DOCKERFILE, re.MULTILINE)
+
+
+def test_everything_that_images_install_has_a_hash():
+    installs = [
+        line for line in re.findall(r"pip .*?install[^&\n]*(?:\\\n[^&\n]*)*", DOCKERFILE) if "/wheels" not in line
+    ]
+    assert len(installs) >= 4
+    assert all("--require-hashes" in install for install in installs)
+    for lock in IMAGES.glob("*.lock"):
+        packages = re.findall(r"^\S+==\S+ \\\n(    --hash=sha256:[0-9a-f]{64})", lock.read_text(), re.MULTILINE)
+        lines = [line for line in lock.read_text().splitlines() if "==" in line and not line.startswith("#")]
+        assert len(packages) == len(lines) > 0, lock.name
+
+
+@pytest.mark.parametrize("lock", ["gateway", "worker", "build", "torch-cpu", "torch-cuda"])
+def test_locks_have_the_versions_of_constraints(lock):
+    pinned = _versions(REPOSITORY / "constraints.txt")
+    locked = _versions(IMAGES / f"{lock}.lock")
+    assert {name: version for name, version in locked.items() if pinned.get(name, version) != version} == {}
+
+
+def test_the_gateways_packages_are_the_distributions():
+    wanted = {_name(line) for line in PROJECT["dependencies"]}
+    listed = {_name(line) for line in (IMAGES / "gateway.in").read_text().splitlines() if line[0] != "#"}
+    assert listed == wanted - TRAINING_ONLY, "is a new dependency one of the gateway's? then: make locks"
+    assert listed <= _versions(IMAGES / "gateway.lock").keys()
+    assert wanted - {"torch"} <= _versions(IMAGES / "worker.lock").keys()
+
+
+def test_nginx_passes_what_the_gateway_needs():
+    assert "client_header_timeout 5s;" in NGINX
+    assert "proxy_request_buffering off;" in NGINX
+    live = NGINX[NGINX.index("location = /api/v1/asl/live") :]
+    assert "Upgrade $http_upgrade" in live
+    assert "buffering off" in NGINX[NGINX.index("/events$") :]
+    problems = re.findall(r"return (\d+) '(.*)';", NGINX)
+    assert len(problems) >= 5
+    for status, body in problems:
+        problem = json.loads(body.replace("\\'", "'").replace("$id", "x"))
+        assert problem["status"] == int(status)
+        assert {"type", "title", "code", "detail", "hint", "request_id"} <= problem.keys()
+
+
+def test_secrets_are_made_once_random_and_private(tmp_path):
+    file = tmp_path / ".env"
+    file.write_text("ASL_CLASSIFIER_PATH=mine.pt")  # a developer's own line, not ended
+
+    subprocess.run([REPOSITORY / "deploy" / "make-env.sh", file], check=True, capture_output=True)
+    first = file.read_text()
+    subprocess.run([REPOSITORY / "deploy" / "make-env.sh", file], check=True, capture_output=True)
+
+    assert file.read_text() == first
+    assert file.stat().st_mode & 0o077 == 0
+    own, *secrets = first.splitlines()
+    assert own == "ASL_CLASSIFIER_PATH=mine.pt"
+    values = dict(line.split("=") for line in secrets)
+    assert all(re.fullmatch("[0-9a-f]{40}", value) for value in values.values())
+    assert len(set(values.values())) == 4
+    example = (REPOSITORY / "deploy" / "env.example").read_text()
+    assert all(f"\n{name}=\n" in example for name in values)
+
+
+def test_every_variable_is_in_the_example():
+    example = (REPOSITORY / "deploy" / "env.example").read_text()
+    used = set(re.findall(r"(?<!\$)\$\{(\w+)", (REPOSITORY / "docker-compose.yml").read_text()))
+    assert {name for name in used - {"CODE_VERSION"} if not re.search(rf"^#?{name}=", example, re.MULTILINE)} == set()
+
+
+def test_rules_and_dashboard_ask_for_figures_that_there_are():
+    folder = REPOSITORY / "deploy" / "observability"
+    told = "".join(file.read_text() for file in (REPOSITORY / "services" / "gateway").glob("*.py"))
+    rules = (folder / "rules.yml").read_text()
+    dashboard = json.loads((folder / "grafana" / "dashboard.json").read_text())
+    drawn = "\n".join(target["expr"] for panel in dashboard["panels"] for target in panel["targets"])
+
+    asked = set(re.findall(r"\basl_\w+", rules + drawn))
+    assert len(asked) > 8
+    assert {name for name in asked if f'"{re.sub("_(total|bucket)$", "", name)}"' not in told} == set()
+    recorded = set(re.findall(r"record: (\S+)", rules))
+    assert set(re.findall(r"\basl:[\w:]+", drawn)) <= recorded
+
+
+def test_every_alert_says_what_to_do_and_is_tested():
+    folder = REPOSITORY / "deploy" / "observability"
+    groups = yaml.safe_load((folder / "rules.yml").read_text())["groups"]
+    alerts = [rule for group in groups for rule in group["rules"] if "alert" in rule]
+    tests = (folder / "rules_test.yml").read_text()
+    for alert in alerts:
+        assert alert["annotations"].keys() == {"summary", "action"}
+        assert f'alertname="{alert["alert"]}"' in tests
+
+
+def test_alerts_fire_when_they_should():
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("no promtool (Debian's package prometheus has it): the alerts were not tried")
+    folder = REPOSITORY / "deploy" / "observability"
+    for words in (["check", "rules", "rules.yml"], ["test", "rules", "rules_test.yml"]):
+        tried = subprocess.run([promtool, *words], cwd=folder, capture_output=True, text=True, check=False)
+        assert tried.returncode == 0, tried.stdout + tried.stderr
+
+
+def _stage(name):
+    return re.search(rf"^FROM \S+ AS {name}\n.*?(?=^FROM |\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL)[0]
+
+
+def _versions(file):
+    found = re.findall(r"^([A-Za-z0-9._-]+)==([^\s\\]+)", file.read_text(), re.MULTILINE)
+    return {_name(name): version for name, version in found}
+
+
+def _name(requirement):
+    return re.split(r"[\[>=<; ]", requirement)[0].lower().replace("_", "-").replace(".", "-")
