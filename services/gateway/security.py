@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
+from starlette.requests import HTTPConnection
 
 from asl.contracts import Scope
 from asl.errors import Forbidden, Unauthenticated
@@ -44,12 +45,30 @@ def allow(scope: Scope) -> Callable[..., Awaitable[Principal]]:
     async def check(
         request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
     ) -> Principal:
-        principal = await _identify(request, given.credentials if given else None)
-        if scope not in principal.scopes:
-            raise Forbidden(f"this API key does not allow to {scope}", hint="Ask the operator for a key that does.")
-        return principal
+        return await identify(request, given.credentials if given else None, scope)
 
     return check
+
+
+async def identify(connection: HTTPConnection, secret: str | None, scope: Scope, *, is_call: bool = True) -> Principal:
+    """Tell who holds a key, if it has a scope.
+
+    Args:
+        connection: A request or a WebSocket.
+        secret: The key's; None where none was given.
+        scope: What the caller wants to do.
+        is_call: Whether this counts as a call; False where a long one is only looked at again.
+
+    Raises:
+        Unauthenticated: A key is needed, and none was given, or one that is not known or was revoked.
+        Forbidden: The key does not have the scope.
+        HTTPException: 429: the key has used up its calls.
+        Unavailable: The key cannot be looked up now.
+    """
+    principal = await _look_up(connection, secret, is_call=is_call)
+    if scope not in principal.scopes:
+        raise Forbidden(f"this API key does not allow to {scope}", hint="Ask the operator for a key that does.")
+    return principal
 
 
 @dataclass(frozen=True)
@@ -61,24 +80,25 @@ class _Desk:
     rates: CallRates = field(default_factory=CallRates)
 
 
-async def _identify(request: Request, secret: str | None) -> Principal:
-    gateway = gateway_of(request)
+async def _look_up(connection: HTTPConnection, secret: str | None, *, is_call: bool) -> Principal:
+    gateway = gateway_of(connection)
     limit = gateway.settings.max_unfinished_jobs
     if not gateway.settings.keys_required:
         return Principal(keys.LOCAL_TENANT, keys.LOCAL_TENANT, frozenset(Scope), limit)
     if not secret:
         raise Unauthenticated("expected an API key, found none", hint=_HINT)
-    desk = _desk_of(request, gateway)
+    desk = _desk_of(connection, gateway)
     key = await desk.ring.find(secret)
     if key is None:
         raise Unauthenticated("expected an API key, found one that is not known or was revoked", hint=_HINT)
-    desk.rates.count(key)
+    if is_call:
+        desk.rates.count(key)
     return Principal(key.name, key.tenant, frozenset(key.scopes), key.max_unfinished_jobs or limit)
 
 
-def _desk_of(request: Request, gateway: Gateway) -> _Desk:
+def _desk_of(connection: HTTPConnection, gateway: Gateway) -> _Desk:
     """Return the application's desk, set up with the first call that has a key."""
-    desk: _Desk | None = getattr(request.app.state, "desk", None)
+    desk: _Desk | None = getattr(connection.app.state, "desk", None)
     if desk is None or desk.database is not gateway.database:
-        desk = request.app.state.desk = _Desk(gateway.database, KeyRing(gateway.database))
+        desk = connection.app.state.desk = _Desk(gateway.database, KeyRing(gateway.database))
     return desk

@@ -9,7 +9,7 @@ from typing import Final, cast
 
 import structlog
 from PIL import Image
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from asl.core import images, landmarker
 from asl.errors import AslError, LandmarkerUnavailable
@@ -77,9 +77,9 @@ class Gateway:
             self.pool.close()
 
 
-def gateway_of(request: Request) -> Gateway:
-    """Return the parts of the gateway that a request came to."""
-    return cast("Gateway", request.app.state.gateway)
+def gateway_of(connection: HTTPConnection) -> Gateway:
+    """Return the parts of the gateway that a request or a WebSocket came to."""
+    return cast("Gateway", connection.app.state.gateway)
 
 
 def load(settings: Settings) -> Gateway:

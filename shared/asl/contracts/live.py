@@ -1,0 +1,98 @@
+"""What passes over the live WebSocket beside packed frames: the protocol of deploy/live-protocol.md."""
+
+from typing import Annotated, Final, Literal, TypeAlias
+
+from pydantic import Field, TypeAdapter
+
+from asl.contracts.base import Contract
+from asl.contracts.recognition import Handedness, Recognition
+
+LIVE_PROTOCOL: Final = 1
+MAX_LIVE_SEQ: Final = 2**32 - 1
+MAX_ALTERNATIVES: Final = 26
+
+_Seq = Annotated[int, Field(ge=0, le=MAX_LIVE_SEQ, description="The client's number of the frame; it is echoed.")]
+_Time = Annotated[
+    float | None,
+    Field(ge=0, le=1e15, description="Milliseconds of the client's clock; the time of arrival counts where it is null."),
+]
+_Point: TypeAlias = tuple[float, float] | tuple[float, float, float]
+_Points = Annotated[tuple[_Point, ...], Field(min_length=21, max_length=21)]
+_Pixels = Annotated[int, Field(ge=1, le=65_535)]
+
+
+class LiveOptions(Contract):
+    """How frames are answered from here on; what is left out stays as it is."""
+
+    type: Literal["options"]
+    top_k: int = Field(3, ge=1, le=MAX_ALTERNATIVES, description="Letters in `alternatives`.")
+    mirrored: bool = Field(default=False, description="The pictures are mirror images, as of a selfie camera.")
+    smoothing: bool = Field(default=True, description="Whether letters are followed over time.")
+
+
+class LiveLandmarks(Contract):
+    """The hand that the client itself has found in a frame."""
+
+    type: Literal["landmarks"]
+    seq: _Seq
+    landmarks: _Points
+    image_width: _Pixels
+    image_height: _Pixels
+    handedness: Handedness
+    world_landmarks: _Points | None = None
+    t_ms: _Time = None
+
+
+class LiveNoHand(Contract):
+    """The client looked and found no hand."""
+
+    type: Literal["no_hand"]
+    seq: _Seq
+    t_ms: _Time = None
+
+
+LiveRequest: TypeAlias = Annotated[LiveOptions | LiveLandmarks | LiveNoHand, Field(discriminator="type")]
+LIVE_REQUEST: Final[TypeAdapter[LiveOptions | LiveLandmarks | LiveNoHand]] = TypeAdapter(LiveRequest)
+"""Reads a client's text messages."""
+
+
+class LiveHello(Contract):
+    """The first message of the server."""
+
+    type: Literal["hello"] = "hello"
+    protocol: int = LIVE_PROTOCOL
+    model_version: str
+    label_names: tuple[str, ...]
+    idle_limit_s: float = Field(description="The stream ends where nothing came for so long; pings do not count.")
+    max_frame_bytes: int = Field(description="Largest image file accepted in a frame.")
+
+
+class LiveReading(Recognition):
+    """The answer to one frame."""
+
+    type: Literal["reading"] = "reading"
+    seq: _Seq
+    stable: str | None = Field(description="The letter held after smoothing over time.")
+    n_dropped: int = Field(ge=0, description="Frames of this stream that were dropped for newer ones, so far.")
+    ms: float = Field(ge=0, description="From the frame's arrival to its answer.")
+    landmarks: tuple[tuple[float, float, float], ...] | None = Field(
+        description="Of the hand that was found in an image: x and y in [0, 1] of it. Null for other frames."
+    )
+
+
+class LiveLetter(Contract):
+    """A letter became stable, or was let go."""
+
+    type: Literal["letter", "released"]
+    letter: str
+    seq: _Seq
+
+
+class LiveError(Contract):
+    """One frame could not be read; the stream goes on."""
+
+    type: Literal["error"] = "error"
+    seq: _Seq | None
+    code: str
+    detail: str
+    hint: str
