@@ -28,6 +28,7 @@ from services.gateway.routes import (
     health,
     job_events,
     jobs,
+    live,
     metrics,
     models,
     recognitions,
@@ -38,6 +39,7 @@ _log = structlog.get_logger()
 
 _ROUTES: Final = (
     recognitions,
+    live,
     classifier,
     datasets,
     samples,

@@ -41,6 +41,16 @@ class Metrics:
         self.recognitions = Counter(
             "asl_recognitions", "Pictures to read by what came of them.", ["outcome"], registry=self._registry
         )
+        self.live_streams = Gauge("asl_live_streams", "Live streams now.", registry=self._registry)
+        self.live_frames = Counter(
+            "asl_live_frames",
+            "Frames of live streams by how they came and what came of them.",
+            ["kind", "outcome"],
+            registry=self._registry,
+        )
+        self.live_dropped = Counter(
+            "asl_live_frames_dropped", "Images of live streams dropped for newer ones.", registry=self._registry
+        )
         ProcessCollector(registry=self._registry)
 
     def watch(self, gateway: Gateway) -> None:

@@ -1,5 +1,6 @@
 """The outermost layer of the gateway: each request's id, its line in the log, and the answer to what nobody foresaw."""
 
+import contextlib
 import os
 import re
 import time
@@ -15,6 +16,7 @@ from services.gateway import errors
 REQUEST_ID_HEADER: Final = "X-Request-ID"
 _ACCEPTED_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _CLIENT_LEFT: Final = 499  # nginx's status for "client closed request"; only ever in the log
+_UNFORESEEN: Final = 1011  # RFC 6455's close code for it
 _QUIET_PATHS: Final = frozenset({"/healthz", "/readyz"})
 """Asked every few seconds by whatever watches the service; in the log only when they fail."""
 _MAX_LOGGED_PATH: Final = 200
@@ -33,6 +35,9 @@ class RequestLog:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        if scope["type"] == "websocket":
+            await self._follow(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -58,6 +63,20 @@ class RequestLog:
             await errors.http_problem(500, scope)(scope, receive, send_with_id)
         _write_line(scope, status, started, request_id)
 
+    async def _follow(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one WebSocket; what its route leaves in `state.live` is told in its line."""
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = time.perf_counter()
+        try:
+            await self._app(scope, receive, send)
+        except Exception:
+            _log.exception("unforeseen error", request_id=request_id)
+            with contextlib.suppress(Exception):  # it may be closed already
+                await send({"type": "websocket.close", "code": _UNFORESEEN})
+        told = scope["state"].get("live", {})
+        _log.info("websocket", path=_path_of(scope), **told, ms=_ms_since(started), request_id=request_id)
+
 
 def _request_id(scope: Scope) -> str:
     given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
@@ -69,10 +88,19 @@ def _write_line(scope: Scope, status: int, started: float, request_id: str) -> N
         return
     line: dict[str, Any] = {
         "method": scope["method"],
-        # The raw path: percent-encoded ASCII, so that no decoded line break can forge a line.
-        "path": scope.get("raw_path", b"").decode("latin-1")[:_MAX_LOGGED_PATH],
+        "path": _path_of(scope),
         "status": int(status),
-        "ms": round((time.perf_counter() - started) * 1000, 1),
+        "ms": _ms_since(started),
         "request_id": request_id,
     }
     _log.info("request", **line)
+
+
+def _path_of(scope: Scope) -> str:
+    """Return the raw path: percent-encoded ASCII, so that no decoded line break can forge a line."""
+    path: bytes = scope.get("raw_path", b"")
+    return path.decode("latin-1")[:_MAX_LOGGED_PATH]
+
+
+def _ms_since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 1)

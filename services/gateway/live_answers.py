@@ -1,0 +1,117 @@
+"""The server's messages of a live stream as JSON.
+
+Readings are put together by hand: pydantic would take longer over one than the classifier. A test holds them to
+`asl.contracts.LiveReading`.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asl.contracts import Handedness
+from asl.core.classifier import Classifier
+from asl.core.hand import MOTION_LETTERS
+from asl.core.smoothing import Change
+from asl.errors import AslError
+
+_DIGITS: Final = 4
+"""Of confidences, as in answers over HTTP."""
+_MIRRORED: Final = {Handedness.LEFT: Handedness.RIGHT, Handedness.RIGHT: Handedness.LEFT}
+
+
+class ReadingWriter:
+    """Writes the readings that one classifier gives."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self.classifier = classifier
+        self._letters = [json.dumps(name) for name in classifier.label_names]
+        self._moves = ["true" if name in MOTION_LETTERS else "false" for name in classifier.label_names]
+        self._tail = f',"model_version":{json.dumps(classifier.version)}}}'
+
+    def write(
+        self, answer: "Answer", probabilities: Sequence[float], best: Sequence[int], side: Handedness, *, mirrored: bool
+    ) -> str:
+        """Write what a hand shows.
+
+        Args:
+            answer: Beside what is read.
+            probabilities: Of the likeliest letters, best first.
+            best: Which letters those are.
+            side: The hand's, as it looks in the picture.
+            mirrored: The picture is a mirror image.
+        """
+        letters = self._letters
+        alternatives = ",".join(
+            [f'{{"letter":{letters[index]},"confidence":{p}}}' for index, p in zip(best, probabilities, strict=True)]
+        )
+        first = best[0]
+        return (
+            f'{{"type":"reading","seq":{answer.seq},"letter":{letters[first]},"confidence":{probabilities[0]},'
+            f'"handedness":"{_MIRRORED[side] if mirrored else side}","alternatives":[{alternatives}],'
+            f'"needs_motion":{self._moves[first]},"reason":null,{answer.text}{self._tail}'
+        )
+
+    def write_no_hand(self, answer: "Answer") -> str:
+        """Write that no hand was found."""
+        return (
+            f'{{"type":"reading","seq":{answer.seq},"letter":null,"confidence":0,"handedness":null,"alternatives":[],'
+            f'"needs_motion":false,"reason":"no_hand",{answer.text}{self._tail}'
+        )
+
+
+class Answer:
+    """What a reading tells beside what was read."""
+
+    __slots__ = ("seq", "text")
+
+    def __init__(
+        self,
+        seq: int,
+        stable: str | None,
+        n_dropped: int,
+        seconds: float,
+        landmarks: NDArray[np.float32] | None = None,
+    ) -> None:
+        """Put it together.
+
+        Args:
+            seq: Of the frame.
+            stable: The letter that is held.
+            n_dropped: Frames of the stream dropped so far.
+            seconds: Since the frame came.
+            landmarks: (21, 3), of a hand that the server found.
+        """
+        points = "null" if landmarks is None else json.dumps(landmarks.astype(float).round(5).tolist())
+        held = "null" if stable is None else json.dumps(stable)
+        self.seq = seq
+        self.text = f'"stable":{held},"n_dropped":{n_dropped},"ms":{seconds * 1000:.3f},"landmarks":{points}'
+
+
+def likeliest(probabilities: NDArray[np.float32], n: int) -> tuple[list[list[float]], list[list[int]]]:
+    """Pick the likeliest letters of each row.
+
+    Args:
+        probabilities: (rows, n_labels) float32.
+        n: How many.
+
+    Returns:
+        Rounded probabilities and places of the letters, a row each, best first.
+    """
+    best = np.argsort(-probabilities, axis=1)[:, :n]
+    values = np.take_along_axis(probabilities, best, axis=1).astype(np.float64).round(_DIGITS)
+    return values.tolist(), best.tolist()
+
+
+def write_change(change: Change, seq: int) -> str:
+    """Write that a letter became stable, or was let go."""
+    kind = "letter" if change.is_held else "released"
+    return f'{{"type":"{kind}","letter":{json.dumps(change.letter)},"seq":{seq}}}'
+
+
+def write_error(error: AslError, seq: int | None) -> str:
+    """Write why a frame could not be read."""
+    told = {"type": "error", "seq": seq, "code": error.code, "detail": error.message, "hint": error.hint}
+    return json.dumps(told)
