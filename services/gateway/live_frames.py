@@ -58,7 +58,7 @@ def parse(message: Message, came_s: float) -> Asked:
 
     Args:
         message: ASGI's `websocket.receive`.
-        came_s: When it came, by the event loop's clock.
+        came_s: When it came, by the session's clock.
 
     Raises:
         LiveEnd: It is no message of this protocol.

@@ -40,7 +40,7 @@ class StreamLetters:
             classifier: What read it; another set of letters begins anew.
             probabilities: (n_labels,); None where there was no hand.
             told_ms: When the frame was taken, by the client's clock.
-            came_s: When it came, by the event loop's.
+            came_s: When it came, by the server's.
 
         Returns:
             What changed.

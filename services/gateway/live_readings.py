@@ -76,7 +76,8 @@ class StreamReadings:
                 await self._answer_nothing(FrameKind.LANDMARKS, frame, classifier, frame.t_ms)
                 continue
             changes = self._letters.see(classifier, probabilities[row], frame.t_ms, frame.came_s)
-            await self._answer(frame, classifier, frame.hand, (values[row], best[row]), changes)
+            await self._answer(frame, classifier, frame.hand, (values[row], best[row]))
+            await self._tell(changes, frame.seq)
             row += 1
         if row:
             self._counts.note(FrameKind.LANDMARKS, "letter", row)
@@ -88,8 +89,8 @@ class StreamReadings:
             return
         values, best = likeliest(seen.probabilities, self._options.top_k)
         changes = self._letters.see(seen.classifier, seen.probabilities[0], None, frame.came_s)
-        points = seen.hand.landmarks
-        await self._answer(frame, seen.classifier, seen.hand, (values[0], best[0]), changes, points)
+        await self._answer(frame, seen.classifier, seen.hand, (values[0], best[0]), points=seen.hand.landmarks)
+        await self._tell(changes, frame.seq)
         self._counts.note(FrameKind.IMAGE, "letter")
 
     async def refuse(self, kind: FrameKind, seq: int, error: AslError) -> None:
@@ -103,12 +104,11 @@ class StreamReadings:
         classifier: Classifier,
         hand: Hand,
         likely: tuple[list[float], list[int]],
-        changes: Sequence[Change],
+        *,
         points: NDArray[np.float32] | None = None,
     ) -> None:
         answer, writer = self._beside(frame, points), self._writer_of(classifier)
         await self._send(writer.write(answer, *likely, hand.handedness, mirrored=self._options.mirrored))
-        await self._tell(changes, frame.seq)
 
     async def _answer_nothing(
         self, kind: FrameKind, frame: HandFrame | ImageFrame, classifier: Classifier, told_ms: float | None

@@ -5,6 +5,7 @@ many have come; one has images read in the recognizers' threads; one looks at th
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -50,7 +51,7 @@ class LiveSession:
         """
         self._socket, self._gateway, self._streams = socket, gateway, streams
         self._counts, self._check_key = counts, check_key
-        self._time_s = asyncio.get_running_loop().time
+        self._time_s = time.perf_counter  # uvloop's own clock ticks in milliseconds
         self._readings = StreamReadings(gateway.serving, counts, self._send, self._time_s)
         self._images = ImageLane(gateway, streams)
         self._waiting: list[Asked | LiveEnd] = []

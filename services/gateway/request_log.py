@@ -70,9 +70,9 @@ class RequestLog:
         started = time.perf_counter()
         try:
             await self._app(scope, receive, send)
-        except Exception:
+        except Exception:  # noqa: BLE001 - nothing but the log can tell of it
             _log.exception("unforeseen error", request_id=request_id)
-            with contextlib.suppress(Exception):  # it may be closed already
+            with contextlib.suppress(OSError, RuntimeError):  # it may be closed already
                 await send({"type": "websocket.close", "code": _UNFORESEEN})
         told = scope["state"].get("live", {})
         _log.info("websocket", path=_path_of(scope), **told, ms=_ms_since(started), request_id=request_id)
