@@ -24,7 +24,7 @@ def running(settings):
     """Lend a client of a gateway; `client.app` is the application."""
     handlers, level = logging.root.handlers[:], logging.root.level
     app = create_app(settings)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, ws="websockets-sansio"))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

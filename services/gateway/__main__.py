@@ -5,9 +5,12 @@ from typing import Final
 
 import uvicorn
 
+from services.gateway.app import settings_or_exit
 from services.gateway.http_protocol import TimedHttpProtocol
 
 _APP: Final = "services.gateway.app:create_app"
+_FRAME_OVERHEAD_BYTES: Final = 64 * 1024
+"""What a live message may hold beside an image."""
 _DRAIN_S: Final = 5
 """How long calls at work may take to finish at the end."""
 
@@ -26,6 +29,9 @@ def main() -> None:
         port=options.port,
         reload=options.reload,
         http=TimedHttpProtocol,
+        ws="websockets-sansio",
+        ws_max_size=settings_or_exit().max_image_bytes + _FRAME_OVERHEAD_BYTES,
+        ws_per_message_deflate=False,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_DRAIN_S,

@@ -66,7 +66,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     Args:
         settings: For tests; read from the environment and `.env` where None.
     """
-    settings = settings or _settings_or_exit()
+    settings = settings or settings_or_exit()
     logs.configure(as_json=settings.log_json)
     app: FastAPI = FastAPIOffline(
         title="ASL fingerspelling",
@@ -87,6 +87,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
+def settings_or_exit() -> Settings:
+    """Read the settings; a wrong one ends the process with one line."""
+    try:
+        return load_settings()
+    except AslError as error:
+        logs.configure(as_json=False)
+        _log.critical("settings not usable", why=error.message, hint=error.hint)
+        sys.exit(1)
+
+
 def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def run(app: FastAPI) -> AsyncIterator[None]:
@@ -105,12 +115,3 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
         await asyncio.to_thread(gateway.close)
 
     return run
-
-
-def _settings_or_exit() -> Settings:
-    try:
-        return load_settings()
-    except AslError as error:
-        logs.configure(as_json=False)
-        _log.critical("settings not usable", why=error.message, hint=error.hint)
-        sys.exit(1)

@@ -17,7 +17,7 @@ COMMANDS = sorted(
     | {command for command in re.findall(r"`(asl [^`\n]+)`", README) if "..." not in command}
 )
 # What needs a server runs in tests/e2e/test_road.py.
-SNIPPETS = [block for kind, block in BLOCKS if kind == "python" and "asl.client" not in block]
+SNIPPETS = [block for kind, block in BLOCKS if kind == "python" and "http" not in block and "ws:" not in block]
 
 
 @pytest.mark.parametrize("line", COMMANDS)

@@ -5,41 +5,32 @@ from typing import Annotated, Final, Literal, TypeAlias
 from pydantic import Field, TypeAdapter
 
 from asl.contracts.base import Contract
-from asl.contracts.recognition import Handedness, Recognition
+from asl.contracts.recognition import MAX_TOP_K, LandmarksRequest, Recognition
 
 LIVE_PROTOCOL: Final = 1
 MAX_LIVE_SEQ: Final = 2**32 - 1
-MAX_ALTERNATIVES: Final = 26
 
 _Seq = Annotated[int, Field(ge=0, le=MAX_LIVE_SEQ, description="The client's number of the frame; it is echoed.")]
 _Time = Annotated[
     float | None,
-    Field(ge=0, le=1e15, description="Milliseconds of the client's clock; the time of arrival counts where it is null."),
+    Field(ge=0, le=1e15, description="The client's clock in milliseconds; where null, the time of arrival counts."),
 ]
-_Point: TypeAlias = tuple[float, float] | tuple[float, float, float]
-_Points = Annotated[tuple[_Point, ...], Field(min_length=21, max_length=21)]
-_Pixels = Annotated[int, Field(ge=1, le=65_535)]
 
 
 class LiveOptions(Contract):
     """How frames are answered from here on; what is left out stays as it is."""
 
     type: Literal["options"]
-    top_k: int = Field(3, ge=1, le=MAX_ALTERNATIVES, description="Letters in `alternatives`.")
+    top_k: int = Field(3, ge=1, le=MAX_TOP_K, description="Letters in `alternatives`.")
     mirrored: bool = Field(default=False, description="The pictures are mirror images, as of a selfie camera.")
     smoothing: bool = Field(default=True, description="Whether letters are followed over time.")
 
 
-class LiveLandmarks(Contract):
+class LiveLandmarks(LandmarksRequest):
     """The hand that the client itself has found in a frame."""
 
     type: Literal["landmarks"]
     seq: _Seq
-    landmarks: _Points
-    image_width: _Pixels
-    image_height: _Pixels
-    handedness: Handedness
-    world_landmarks: _Points | None = None
     t_ms: _Time = None
 
 
