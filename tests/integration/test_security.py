@@ -19,13 +19,19 @@ from asl.infra.stores import storage_of
 
 PUBLIC = {"GET /healthz", "GET /readyz", "GET /metrics"}
 OUTSIDE_THE_DOCUMENT = {"/docs", "/redoc", "/openapi.json"}
-RECOGNITION = {"POST /api/v1/asl/recognitions", "GET /api/v1/asl/model"}
+RECOGNITION = {
+    "POST /api/v1/asl/recognitions",
+    "POST /api/v1/asl/recognitions/batch",
+    "POST /api/v1/asl/recognitions/landmarks",
+    "GET /api/v1/asl/model",
+}
 NAMES_OF_ROLES = {"alias"}
 """Parameters of paths that every tenant has: no ids of anybody's."""
 MARK = "tenant-a-"
 """What A's things are called: found in an answer to B, it is a leak."""
 JPEG = b"\xff\xd8\xff\xe0 no more than its first bytes"
 SHA256 = "ab" * 32
+HAND = {"landmarks": [[x / 21, 0.5] for x in range(21)], "image_width": 9, "image_height": 9, "handedness": "left"}
 INVALID = ("", "Bearer", "Bearer asl_unknown", "Bearer \xe9\xff", f"Bearer {'x' * 4096}", "Basic YTpi")
 INVALID += ("bearer null", "Bearer {a},{a}", "Bearer {a}x", "Token {a}", "{a}")
 
@@ -127,6 +133,7 @@ def _bodies(things):
     promotion = {"model": things["model"], "force": True, "reason": "because"}
     training = {"kind": "training", "data": [{"job": things["job_id"]}]}
     return {
+        "POST /api/v1/asl/recognitions/landmarks": HAND,
         "POST /api/v1/datasets": {"name": "new"},
         "POST /api/v1/datasets/{dataset}/hashes": {"sha256": [SHA256]},
         "PATCH /api/v1/datasets/{dataset}/samples/{sample}": {"label": "B"},
