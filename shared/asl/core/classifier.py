@@ -27,6 +27,7 @@ class Classifier:
     def __init__(self, trained: TrainedModel) -> None:
         self._model = trained.model
         self._temperature = trained.temperature
+        self._schema = trained.feature_schema
         self.label_names = trained.label_names
         self.version = f"{trained.name}-{trained.sha256[:_VERSION_DIGITS]}"
 
@@ -34,7 +35,7 @@ class Classifier:
         """Compute calibrated probabilities.
 
         Args:
-            features: (n, 84) float32.
+            features: (n, n_features) float32, of the model's schema.
 
         Returns:
             (n, n_labels) float32 that sum to 1 in each row, in the order of `label_names`.
@@ -54,7 +55,8 @@ class Classifier:
             LandmarksInvalid: A hand without size, or with numbers that are not finite.
         """
         landmarks = np.stack([hand.landmarks for hand in hands])
-        return self.predict(compute_features(landmarks, [hand.handedness == "left" for hand in hands]))
+        is_left = [hand.handedness == Handedness.LEFT for hand in hands]
+        return self.predict(compute_features(landmarks, is_left, [hand.image_size for hand in hands], self._schema))
 
     def try_out(self) -> None:
         """Check on a made-up hand that it can answer.

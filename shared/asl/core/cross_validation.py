@@ -11,7 +11,7 @@ from torch import Tensor
 
 from asl.contracts import TrainingOptions
 from asl.core.calibration import expected_calibration_error, fit_temperature
-from asl.core.dataset import Dataset, concatenate, relabel
+from asl.core.dataset import Dataset, concatenate, relabel, with_schema
 from asl.core.fitting import Fitting, compute_logits, reproducible
 from asl.core.hand import MOTION_LETTERS
 from asl.core.splits import Fold, leave_one_group_out
@@ -132,9 +132,11 @@ def plan(
         n_seeds: How often each fold is trained, each time with another seed and other rows under the caps.
 
     Raises:
-        DatasetInvalid: Fewer than two groups, or a fold without two letters to train or a row to test.
+        DatasetInvalid: Features of another schema without landmarks, fewer than two groups, or a fold without two
+            letters to train or a row to test.
     """
     joined = _without(concatenate([dataset] if extra is None else [dataset, extra]), exclude_labels)
+    joined = with_schema(joined, options.feature_schema.value)
     n_tested = int(np.isin(dataset.letters, list(exclude_labels), invert=True).sum())
     is_extra = np.arange(len(joined)) >= n_tested
     if joined.landmarks is None:

@@ -17,7 +17,7 @@ from torch.nn import functional
 from torch.optim.adamw import adamw
 
 from asl.contracts import TrainingOptions
-from asl.core.augmentation import augment
+from asl.core.augmentation import augment, blend, mistake_sides
 from asl.core.dataset import Dataset
 from asl.core.features import compute_features
 from asl.core.model import ASLClassifier, build_model
@@ -66,6 +66,7 @@ class Fitting:
                 "num_classes": len(data.label_names),
                 "hidden_sizes": options.hidden_sizes,
                 "dropout_rate": options.dropout,
+                "normalise_input": options.normalise_input,
             }
         ).to(device)
         # One kernel for all weights: the plain loop over them is a fifth of a step at batch size 32.
@@ -120,9 +121,10 @@ class Fitting:
         data, order = self._data, generator.permutation(len(self._data))
         features = data.features[order]
         if self._options.augment and data.landmarks is not None:
-            features = compute_features(
-                augment(data.landmarks[order], data.image_size[order], generator), data.is_left[order]
-            )
+            is_left, size = data.is_left[order], data.image_size[order]
+            hands = blend(data.landmarks[order], is_left, size, data.labels[order], generator)
+            sides = mistake_sides(is_left, generator)
+            features = compute_features(augment(hands, size, generator), sides, size, data.feature_schema)
         return torch.from_numpy(features).to(self._device), torch.from_numpy(data.labels[order]).to(self._device)
 
 
@@ -131,7 +133,7 @@ def compute_logits(model: ASLClassifier, features: NDArray[np.float32], batch_si
 
     Args:
         model: On any device; it is left in evaluation mode.
-        features: (n, 84) float32.
+        features: (n, n_features) float32.
         batch_size: Rows at a time, which bounds the memory used.
 
     Returns:

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asl.contracts import TrainingOptions
-from asl.core.dataset import Dataset, concatenate
-from asl.core.features import SCHEMA
+from asl.core.dataset import Dataset, concatenate, with_schema
 from asl.core.splits import Rows, Split, find_clusters, rank_in_class, split_rows
 from asl.errors import DatasetInvalid
 
@@ -38,12 +37,10 @@ def prepare(dataset: Dataset, options: TrainingOptions, extra: Dataset | None = 
         extra: Rows for training only; those of a validating group or photograph are left out.
 
     Raises:
-        DatasetInvalid: Another feature schema, fewer than two classes, or too few rows.
+        DatasetInvalid: Features of another schema without landmarks, fewer than two classes, or too few rows.
     """
-    if dataset.feature_schema != SCHEMA:
-        raise DatasetInvalid(
-            f"expected features {SCHEMA}, found {dataset.feature_schema}", hint="Prepare the data set anew."
-        )
+    dataset = with_schema(dataset, options.feature_schema.value)
+    extra = None if extra is None else with_schema(extra, options.feature_schema.value)
     if (n_classes := len(np.unique(dataset.labels))) < 2:
         raise DatasetInvalid(f"expected at least two classes, found {n_classes}", hint="Add other letters.")
     split = split_rows(dataset, options)

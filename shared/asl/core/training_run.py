@@ -194,6 +194,7 @@ class TrainingRun:
             model_state_dict=self.fitting.model.state_dict(),
             model_config=self.fitting.model.config,
             label_names=self.data.train.label_names,
+            feature_schema=self.data.train.feature_schema,
             val_accuracy=self.val_accuracy,
             optimizer_state_dict=self.fitting.optimizer.state_dict(),
             val_loss=self.val_loss,
