@@ -55,3 +55,24 @@ def test_movements_alone_have_no_mean_without_them():
     right = torch.zeros(4, dtype=torch.int64)
     part = HeldOut("a", 9, torch.tensor([[8.0, 0.0]]).repeat(4, 1), right, ("J", "Z"))
     assert cross_validation.summarise([part, replace(part, group="b")], 1).mean_still_accuracy is None
+
+
+def test_each_letter_counts_every_group_the_same_and_names_what_it_is_taken_for():
+    names = ("A", "B", "C")
+    scores = torch.eye(3) * 8
+    first = HeldOut("a", 9, scores[torch.tensor([0, 1, 1, 1])], torch.tensor([0, 0, 0, 0]), names)
+    second = HeldOut("b", 9, scores[torch.tensor([0, 1])], torch.tensor([0, 1]), names)
+    letters = cross_validation.summarise([first, second], 1).letters
+    assert [(score.letter, score.accuracy, score.n_groups, score.taken_for) for score in letters] == [
+        ("A", pytest.approx((0.25 + 1) / 2), 2, "B"),
+        ("B", 1, 1, None),
+    ]
+
+
+def test_the_spread_is_that_over_the_seeds():
+    names, right = ("A", "B"), torch.eye(2)[torch.tensor([0, 1])]
+    parts = [HeldOut(group, 9, right, torch.tensor([0, 1]), names) for group in "ab"]
+    parts += [HeldOut(group, 9, right, torch.tensor([0, 0]), names) for group in "ab"]
+    report = cross_validation.summarise(parts, 2)
+    assert [score.accuracy_spread for score in report.groups] == [0.25, 0.25]
+    assert cross_validation.summarise(parts[:2], 1).groups[0].accuracy_spread == 0

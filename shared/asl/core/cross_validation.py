@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.metrics import f1_score
+from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix, f1_score
 from torch import Tensor
 
 from asl.contracts import TrainingOptions
@@ -35,6 +36,20 @@ class GroupScore:
     """ECE of the scores as they are, in [0, 1]."""
     tempered_calibration_error: float
     """ECE with a temperature fitted to the held-out scores of all other groups."""
+    accuracy_spread: float = 0.0
+    """Standard deviation of the accuracy over the seeds; 0 for one seed."""
+
+
+@dataclass(frozen=True)
+class LetterScore:
+    """How a letter was read by models that never saw the signer."""
+
+    letter: str
+    accuracy: float
+    """Mean over the groups that have the letter, each counting the same, in [0, 1]."""
+    n_groups: int
+    taken_for: str | None
+    """The letter that it was most often mistaken for; None where it never was."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,8 @@ class CrossValidation:
     temperature: float
     """Fitted to all held-out scores: what a model trained on all groups had best use."""
     n_seeds: int
+    letters: tuple[LetterScore, ...] = ()
+    """Worst first."""
 
     @property
     def mean_accuracy(self) -> float:
@@ -77,6 +94,7 @@ class CrossValidation:
             "temperature": self.temperature,
             "n_seeds": self.n_seeds,
             "groups": [asdict(score) for score in self.groups],
+            "letters": [asdict(score) for score in self.letters],
         }
 
 
@@ -184,7 +202,7 @@ def summarise(answers: Sequence[HeldOut], n_seeds: int) -> CrossValidation:
     scores = [_score(part, temperature_without[part.group]) for part in answers]
     means = (_mean([score for score in scores if score.group == group]) for group in temperature_without)
     ordered = sorted(means, key=lambda score: score.accuracy)
-    return CrossValidation(tuple(ordered), _temperature(answers), n_seeds)
+    return CrossValidation(tuple(ordered), _temperature(answers), n_seeds, _letter_scores(answers))
 
 
 def _without(dataset: Dataset, labels: Sequence[str]) -> Dataset:
@@ -221,7 +239,26 @@ def _mean(scores: Sequence[GroupScore]) -> GroupScore:
     names = [field.name for field in fields(GroupScore) if field.name != "group"]
     means: dict[str, Any] = {name: _mean_of_known([getattr(score, name) for score in scores]) for name in names}
     counts = {name: round(mean) for name, mean in means.items() if name.startswith("n_")}
-    return GroupScore(group=scores[0].group, **{**means, **counts})
+    spread = float(np.std([score.accuracy for score in scores]))
+    return GroupScore(group=scores[0].group, **{**means, **counts, "accuracy_spread": spread})
+
+
+def _letter_scores(answers: Sequence[HeldOut]) -> tuple[LetterScore, ...]:
+    names = answers[0].label_names
+    counts: dict[str, NDArray[np.int64]] = {}
+    for part in answers:
+        matrix = confusion_matrix(part.labels.numpy(), part.logits.argmax(dim=1).numpy(), labels=range(len(names)))
+        counts[part.group] = counts.get(part.group, np.zeros_like(matrix)) + matrix
+    scores = []
+    for index in range(len(names)):
+        rows = [matrix[index] for matrix in counts.values() if matrix[index].sum()]
+        if rows:
+            wrong = np.sum(rows, axis=0)
+            wrong[index] = 0
+            accuracy = float(np.mean([row[index] / row.sum() for row in rows]))
+            taken_for = names[int(wrong.argmax())] if wrong.any() else None
+            scores.append(LetterScore(names[index], accuracy, len(rows), taken_for))
+    return tuple(sorted(scores, key=lambda score: score.accuracy))
 
 
 def _mean_of_known(values: Sequence[float | None]) -> float | None:
