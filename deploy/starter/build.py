@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,11 @@ _N_SEEDS: Final = 3
 _N_TEST_ROWS: Final = 40
 """Of each letter and source."""
 _MAX_BYTES: Final = 1_000_000
+_N_AT_ONCE: Final = 2
+"""Cross-validations at once, each on one core."""
+_STILL: Final = ("--exclude-labels", "J", "Z", "--non-letter-share", 0)
+_BEFORE: Final = (*_STILL, "--feature-schema", "asl84-v1", "--no-normalise-input")
+_PLAIN: Final = (*_BEFORE, "--no-augment")
 
 
 def main(data: Path) -> None:
@@ -26,22 +32,31 @@ def main(data: Path) -> None:
     _asl("import-landmarks", *sorted(data.glob("landmarks/*.npz")), "--output-file", sources)
     extra = sorted(data.glob("landmarks_train_only/*.npz"))
     _asl("import-landmarks", *extra, "--group-by", "original", "--output-file", more)
-    still = ("--exclude-labels", "J", "Z")
-    reports = {
-        "plain": _cross_validate(sources, "--no-augment", *still),
-        "augmented": _cross_validate(sources, *still),
-        "+ more": _cross_validate(sources, "--train-only-file", more, *still),
-        "as the starter": _cross_validate(sources, "--train-only-file", more),
-    }
-    temperature = round(reports["as the starter"]["temperature"], 3)
-    options = ("--config", _RECIPE, "--val-split", 0, "--temperature", temperature, "--device", "cpu")
+    with ThreadPoolExecutor(_N_AT_ONCE) as pool:
+        columns = {"as the starter": (), "+ geometry": _STILL, "plain": _PLAIN, "augmented": _BEFORE, "+ more": _BEFORE}
+        running = {
+            name: pool.submit(_cross_validate, sources, more if name not in {"plain", "augmented"} else None, *options)
+            for name, options in columns.items()
+        }
+        reports = {name: report.result() for name, report in running.items()}
+    (_BUILD / "reports.json").write_text(json.dumps(reports, indent=2) + "\n", encoding="utf-8")
+    starter = reports["as the starter"]
+    fitted = [
+        word
+        for name in ("temperature", "unsure_below", "not_a_letter_below")
+        for word in (f"--{name.replace('_', '-')}", round(starter[name], 3))
+    ]
+    options = ("--config", _RECIPE, "--val-split", 0, *fitted, "--device", "cpu")
     _asl("train-model", "--data-file", sources, more, *options, "--output-dir", _BUILD / "model")
     _publish(_BUILD / "model" / "final_model.pt", reports)
 
 
-def _cross_validate(sources: Path, *options: object) -> dict[str, Any]:
+def _cross_validate(sources: Path, more: Path | None, *options: object) -> dict[str, Any]:
     caps = ("--test-rows-per-class", _N_TEST_ROWS, "--seeds", _N_SEEDS, "--device", "cpu")
-    report: dict[str, Any] = _asl("cross-validate", "--data-file", sources, "--config", _RECIPE, *caps, *options)
+    extra = ("--train-only-file", more) if more else ()
+    report: dict[str, Any] = _asl(
+        "cross-validate", "--data-file", sources, "--config", _RECIPE, *caps, *extra, *options
+    )
     return report
 
 

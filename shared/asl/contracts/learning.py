@@ -107,6 +107,13 @@ class TrainingOptions(Contract):
         default=True,
         description="Turn, stretch and jitter the landmarks anew in each epoch; features are computed after.",
     )
+    non_letter_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Train also on hands that are no letters, so many for each hand, to be unsure of; made anew in "
+        "each epoch.",
+    )
     train_rows_per_class: int | None = Field(
         None, ge=1, description="At most so many rows of a letter and group train, drawn at random; all if not given."
     )
@@ -115,6 +122,12 @@ class TrainingOptions(Contract):
         gt=0,
         description="Divide scores by this, such as what `asl cross-validate` found, instead of fitting it to the "
         "validation rows.",
+    )
+    unsure_below: float = Field(
+        0.0, ge=0, le=1, description="The model refuses answers of less confidence, such as `asl cross-validate` found."
+    )
+    not_a_letter_below: float = Field(
+        0.0, ge=0, le=1, description="Of answers refused, those of less confidence are taken for no letter."
     )
     patience: int = Field(
         20, ge=0, description="Stop after this many epochs without better validation; 0 never stops early."

@@ -103,7 +103,7 @@ def blend(  # noqa: PLR0917 - what a hand is
         (n, 21, 3) float32, a new array, relative to the wrist and the hand's size, in units of its own picture.
     """
     units, count = square_units(image_size), len(labels)
-    right = mirrored_to_right(_normalised(landmarks, units), is_left)
+    right = as_right_hands(landmarks, is_left, image_size)
     by_label = np.argsort(labels, kind="stable")
     first = np.searchsorted(labels[by_label], labels, side="left")
     after = np.searchsorted(labels[by_label], labels, side="right")
@@ -112,6 +112,21 @@ def blend(  # noqa: PLR0917 - what a hand is
     weight = (generator.random(count) * strengths.blend_limit * is_moved).astype(np.float32)
     moved = np.asarray(right + (right[others] - right) * weight[:, None, None], np.float32)
     return np.asarray(mirrored_to_right(moved, is_left) / units, np.float32)
+
+
+def as_right_hands(landmarks: FloatArray, is_left: NDArray[np.bool_], image_size: NDArray[np.int32]) -> FloatArray:
+    """Lay hands over one another, whatever their side, place, size and picture.
+
+    Args:
+        landmarks: (n, 21, 3) float32, as MediaPipe gives them.
+        is_left: (n,) bool, true where the hand is a left one.
+        image_size: (n, 2) int32 width and height of each hand's picture, 0 where unknown.
+
+    Returns:
+        (n, 21, 3) float32: right hands relative to the wrist, as long in x as in y, the largest distance of a landmark
+        from the wrist being 1.
+    """
+    return mirrored_to_right(_normalised(landmarks, square_units(image_size)), is_left)
 
 
 def mistake_sides(

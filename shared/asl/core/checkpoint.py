@@ -59,6 +59,10 @@ class Checkpoint:
     val_loss: float = math.nan
     feature_schema: str = SCHEMA
     temperature: float = 1.0
+    unsure_below: float = 0.0
+    """Confidence below which an answer is refused."""
+    not_a_letter_below: float = 0.0
+    """Confidence below which a refused answer is taken for no letter."""
     train_row_hashes: Tensor = field(default_factory=_no_hashes)
     """(n,) int64, see `row_hashes`."""
     val_row_hashes: Tensor = field(default_factory=_no_hashes)
@@ -96,6 +100,10 @@ class TrainedModel:
     val_row_hashes: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     """(n,) `row_hashes` of the rows that chose its epoch and temperature, sorted; empty where there are none or that is
     unknown."""
+    unsure_below: float = 0.0
+    """Confidence below which an answer is refused."""
+    not_a_letter_below: float = 0.0
+    """Confidence below which a refused answer is taken for no letter."""
 
 
 def row_hashes(sample_sha256: NDArray[np.str_]) -> NDArray[np.int64]:
@@ -193,6 +201,8 @@ def load_model(path: Path, device: str = "cpu") -> TrainedModel:
         sha256=hashlib.sha256(data).hexdigest(),
         name=path.stem,
         val_row_hashes=np.sort(checkpoint.val_row_hashes.numpy()),
+        unsure_below=checkpoint.unsure_below,
+        not_a_letter_below=checkpoint.not_a_letter_below,
     )
 
 
@@ -244,8 +254,7 @@ def _check_values(checkpoint: Checkpoint) -> None:
         raise ModelInvalid("expected an int as epoch and a float as val_accuracy, found others", hint=_HINT)
     if not isinstance(checkpoint.val_loss, float):
         raise ModelInvalid(f"expected a float as val_loss, found {type(checkpoint.val_loss).__name__}", hint=_HINT)
-    if not isinstance(checkpoint.temperature, float) or not 0 < checkpoint.temperature < math.inf:
-        raise ModelInvalid(f"expected a positive temperature, found {checkpoint.temperature!r:.40}", hint=_HINT)
+    _check_confidence(checkpoint)
 
 
 def _check_input(schema: Any, input_size: Any) -> None:
@@ -254,6 +263,14 @@ def _check_input(schema: Any, input_size: Any) -> None:
     n_features = SCHEMAS.get(schema)
     if n_features and input_size != n_features:
         raise ModelInvalid(f"expected input_size {n_features}, found {input_size!r:.40}")
+
+
+def _check_confidence(checkpoint: Checkpoint) -> None:
+    if not isinstance(checkpoint.temperature, float) or not 0 < checkpoint.temperature < math.inf:
+        raise ModelInvalid(f"expected a positive temperature, found {checkpoint.temperature!r:.40}", hint=_HINT)
+    for threshold in (checkpoint.unsure_below, checkpoint.not_a_letter_below):
+        if not isinstance(threshold, float) or not 0 <= threshold <= 1:
+            raise ModelInvalid(f"expected confidences from 0 to 1 as thresholds, found {threshold!r:.40}")
 
 
 def _label_names(mapping: Mapping[Any, Any]) -> tuple[str, ...]:

@@ -1,114 +1,22 @@
 """The figure that counts: how well letters are read for a signer or source that training never saw."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix, f1_score
 from torch import Tensor
 
 from asl.contracts import TrainingOptions
-from asl.core.calibration import expected_calibration_error, fit_temperature
 from asl.core.dataset import Dataset, concatenate, relabel, with_schema
+from asl.core.features import compute_features
 from asl.core.fitting import Fitting, compute_logits, reproducible
-from asl.core.hand import MOTION_LETTERS
+from asl.core.held_out import HeldOut
+from asl.core.model import ASLClassifier
+from asl.core.non_letters import hands_to_refuse
 from asl.core.splits import Fold, leave_one_group_out
+from asl.core.training_data import without_landmarks
 from asl.errors import DatasetInvalid
-
-
-@dataclass(frozen=True)
-class GroupScore:
-    """How a group was read by models trained on the others; means over the seeds."""
-
-    group: str
-    n_train: int
-    n_test: int
-    accuracy: float
-    """In [0, 1]."""
-    still_accuracy: float | None
-    """The same without J and Z, which are movements; None where the group has no other letters."""
-    macro_f1: float
-    """Mean over the letters that the group has, in [0, 1]."""
-    calibration_error: float
-    """ECE of the scores as they are, in [0, 1]."""
-    tempered_calibration_error: float
-    """ECE with a temperature fitted to the held-out scores of all other groups."""
-    accuracy_spread: float = 0.0
-    """Standard deviation of the accuracy over the seeds; 0 for one seed."""
-
-
-@dataclass(frozen=True)
-class LetterScore:
-    """How a letter was read by models that never saw the signer."""
-
-    letter: str
-    accuracy: float
-    """Mean over the groups that have the letter, each counting the same, in [0, 1]."""
-    n_groups: int
-    taken_for: str | None
-    """The letter that it was most often mistaken for; None where it never was."""
-
-
-@dataclass(frozen=True)
-class CrossValidation:
-    """The scores of all groups, worst first."""
-
-    groups: tuple[GroupScore, ...]
-    temperature: float
-    """Fitted to all held-out scores: what a model trained on all groups had best use."""
-    n_seeds: int
-    letters: tuple[LetterScore, ...] = ()
-    """Worst first."""
-
-    @property
-    def mean_accuracy(self) -> float:
-        """Mean over the groups, each counting the same."""
-        return float(np.mean([score.accuracy for score in self.groups]))
-
-    @property
-    def mean_still_accuracy(self) -> float | None:
-        """Mean over the groups that have letters other than J and Z, without these; None where there are none."""
-        return _mean_of_known([score.still_accuracy for score in self.groups])
-
-    @property
-    def mean_macro_f1(self) -> float:
-        """Mean over the groups, each counting the same."""
-        return float(np.mean([score.macro_f1 for score in self.groups]))
-
-    @property
-    def worst(self) -> GroupScore:
-        """The group with the lowest accuracy."""
-        return self.groups[0]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the scores as plain values."""
-        return {
-            "mean_accuracy": self.mean_accuracy,
-            "mean_still_accuracy": self.mean_still_accuracy,
-            "worst_accuracy": self.worst.accuracy,
-            "worst_group": self.worst.group,
-            "mean_macro_f1": self.mean_macro_f1,
-            "temperature": self.temperature,
-            "n_seeds": self.n_seeds,
-            "groups": [asdict(score) for score in self.groups],
-            "letters": [asdict(score) for score in self.letters],
-        }
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """What a model answered on the group that it never saw."""
-
-    group: str
-    n_train: int
-    logits: Tensor
-    """(n, classes) float32."""
-    labels: Tensor
-    """(n,) int64, indices into `label_names`."""
-    label_names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -158,7 +66,7 @@ def plan(
     n_tested = int(np.isin(dataset.letters, list(exclude_labels), invert=True).sum())
     is_extra = np.arange(len(joined)) >= n_tested
     if joined.landmarks is None:
-        options = options.model_copy(update={"augment": False})
+        options = without_landmarks(options)
     trials = tuple(
         Trial(fold, options.model_copy(update={"seed": seed}), joined)
         for seed in range(options.seed, options.seed + n_seeds)
@@ -189,20 +97,10 @@ def run(trial: Trial, device: str, on_epoch: Callable[[], None] = lambda: None) 
             fitting.run_epoch(epoch)
             on_epoch()
         logits = compute_logits(fitting.model, trial.test.features)
+        non_letters = _answers_on_non_letters(fitting.model, trial.test) if trial.options.non_letter_share else {}
     labels = torch.from_numpy(trial.test.labels)
-    return HeldOut(trial.fold.group, len(trial.fold.train_rows), logits, labels, trial.data.label_names)
-
-
-def summarise(answers: Sequence[HeldOut], n_seeds: int) -> CrossValidation:
-    """Score each group, average over the seeds, and put the worst group first."""
-    temperature_without = {
-        group: _temperature([part for part in answers if part.group != group])
-        for group in dict.fromkeys(part.group for part in answers)
-    }
-    scores = [_score(part, temperature_without[part.group]) for part in answers]
-    means = (_mean([score for score in scores if score.group == group]) for group in temperature_without)
-    ordered = sorted(means, key=lambda score: score.accuracy)
-    return CrossValidation(tuple(ordered), _temperature(answers), n_seeds, _letter_scores(answers))
+    n_train, names = len(trial.fold.train_rows), trial.data.label_names
+    return HeldOut(trial.fold.group, n_train, logits, labels, names, non_letters)
 
 
 def _without(dataset: Dataset, labels: Sequence[str]) -> Dataset:
@@ -213,54 +111,9 @@ def _without(dataset: Dataset, labels: Sequence[str]) -> Dataset:
     return replace(kept, labels=relabel(kept, names), label_names=names)
 
 
-def _temperature(answers: Sequence[HeldOut]) -> float:
-    return fit_temperature(torch.cat([part.logits for part in answers]), torch.cat([part.labels for part in answers]))
-
-
-def _score(part: HeldOut, temperature: float) -> GroupScore:
-    labels, answers = part.labels.numpy(), part.logits.argmax(dim=1).numpy()
-    is_still = ~np.isin(np.array(part.label_names)[labels], sorted(MOTION_LETTERS))
-    return GroupScore(
-        group=part.group,
-        n_train=part.n_train,
-        n_test=len(labels),
-        accuracy=float((answers == labels).mean()),
-        still_accuracy=float((answers == labels)[is_still].mean()) if is_still.any() else None,
-        macro_f1=float(f1_score(labels, answers, labels=np.unique(labels), average="macro", zero_division=0)),
-        calibration_error=expected_calibration_error(part.logits.softmax(dim=1).numpy(), labels),
-        tempered_calibration_error=expected_calibration_error(
-            (part.logits / temperature).softmax(dim=1).numpy(), labels
-        ),
-    )
-
-
-def _mean(scores: Sequence[GroupScore]) -> GroupScore:
-    """Average the numbers of one group's scores."""
-    names = [field.name for field in fields(GroupScore) if field.name != "group"]
-    means: dict[str, Any] = {name: _mean_of_known([getattr(score, name) for score in scores]) for name in names}
-    counts = {name: round(mean) for name, mean in means.items() if name.startswith("n_")}
-    spread = float(np.std([score.accuracy for score in scores]))
-    return GroupScore(group=scores[0].group, **{**means, **counts, "accuracy_spread": spread})
-
-
-def _letter_scores(answers: Sequence[HeldOut]) -> tuple[LetterScore, ...]:
-    names = answers[0].label_names
-    counts: dict[str, NDArray[np.int64]] = {}
-    for part in answers:
-        matrix = confusion_matrix(part.labels.numpy(), part.logits.argmax(dim=1).numpy(), labels=range(len(names)))
-        counts[part.group] = counts.get(part.group, np.zeros_like(matrix)) + matrix
-    scores = []
-    for index in range(len(names)):
-        rows = [matrix[index] for matrix in counts.values() if matrix[index].sum()]
-        if rows:
-            wrong = np.sum(rows, axis=0)
-            wrong[index] = 0
-            accuracy = float(np.mean([row[index] / row.sum() for row in rows]))
-            taken_for = names[int(wrong.argmax())] if wrong.any() else None
-            scores.append(LetterScore(names[index], accuracy, len(rows), taken_for))
-    return tuple(sorted(scores, key=lambda score: score.accuracy))
-
-
-def _mean_of_known(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
+def _answers_on_non_letters(model: ASLClassifier, test: Dataset) -> dict[str, Tensor]:
+    answers = {}
+    for name, hands in hands_to_refuse(test).items():
+        sides, size = np.zeros(len(hands), np.bool_), np.ones((len(hands), 2), np.int32)
+        answers[name] = compute_logits(model, compute_features(hands, sides, size, test.feature_schema))
+    return answers

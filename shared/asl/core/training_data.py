@@ -57,8 +57,8 @@ def prepare(dataset: Dataset, options: TrainingOptions, extra: Dataset | None = 
     notices = [split.notice] if split.notice else []
     if n_left_out:
         notices.append(f"{n_left_out:,} rows that were to train are left out: their signer or photograph validates")
-    if options.augment and joined.landmarks is None:
-        options = options.model_copy(update={"augment": False})
+    if joined.landmarks is None and (options.augment or options.non_letter_share):
+        options = without_landmarks(options)
         notices.append("some data has features only, no landmarks: trained without augmentation")
     return TrainingData(
         train=joined.take(train_rows),
@@ -69,6 +69,11 @@ def prepare(dataset: Dataset, options: TrainingOptions, extra: Dataset | None = 
         data_digest=_digest(joined.letters, joined.features, joined.is_left, joined.sample_sha256),
         split_digest=_digest(train_rows, split.val_rows),
     )
+
+
+def without_landmarks(options: TrainingOptions) -> TrainingOptions:
+    """Return options without what needs landmarks."""
+    return options.model_copy(update={"augment": False, "non_letter_share": 0.0})
 
 
 def _unseen_in_validation(joined: Dataset, rows: Rows, split: Split) -> Rows:

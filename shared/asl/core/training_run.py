@@ -195,6 +195,8 @@ class TrainingRun:
             model_config=self.fitting.model.config,
             label_names=self.data.train.label_names,
             feature_schema=self.data.train.feature_schema,
+            unsure_below=options.unsure_below,
+            not_a_letter_below=options.not_a_letter_below,
             val_accuracy=self.val_accuracy,
             optimizer_state_dict=self.fitting.optimizer.state_dict(),
             val_loss=self.val_loss,
