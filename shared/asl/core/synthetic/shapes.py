@@ -67,15 +67,15 @@ def sample_shapes(count: int, rng: np.random.Generator) -> NDArray[np.float32]:
         fingers = _STATES_DEG[rng.integers(0, len(_STATES_DEG), 4)] + rng.normal(0.0, _STATE_SPREAD_DEG, (4, 4))
         angles = HandAngles(fingers, rng.uniform(*_THUMB_RANGES_DEG.T))
         if not _is_like_a_letter(angles):
-            hands.append(_place(angles, rng.uniform(*_VIEW_RANGES_DEG.T), rng))
-    return _as_found(hands, rng)
+            hands.append(place(angles, rng.uniform(*_VIEW_RANGES_DEG.T), rng))
+    return as_found(hands, rng)
 
 
 def sample_named(name: str, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
     """Draw hands that make one of `NAMED`, as `sample_shapes` does."""
     pose = NAMED[name]
     views = np.array(pose.view) + rng.normal(0.0, 2 * VIEW_SPREAD_DEG, (count, 3))
-    return _as_found([_place(vary_angles(pose, rng), view, rng) for view in views], rng)
+    return as_found([place(vary_angles(pose, rng), view, rng) for view in views], rng)
 
 
 def _is_like_a_letter(angles: HandAngles) -> bool:
@@ -84,13 +84,14 @@ def _is_like_a_letter(angles: HandAngles) -> bool:
     return bool(((bends < _LEAST_BEND_DEG) & (swings < _LEAST_SWING_DEG)).any())
 
 
-def _place(angles: HandAngles, view: FloatArray, rng: np.random.Generator) -> FloatArray:
+def place(angles: HandAngles, view: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Pose another person's hand, turned by (yaw, pitch, roll) in degrees as in `LetterPose`: (21, 3) metres."""
     yaw, pitch, roll = view
     turn = rotation("z", roll) @ rotation("x", pitch) @ rotation("y", yaw)
     return pose_hand(angles.limited(), vary_bones(rng)).joints @ turn.T
 
 
-def _as_found(hands: list[FloatArray], rng: np.random.Generator) -> NDArray[np.float32]:
+def as_found(hands: list[FloatArray], rng: np.random.Generator) -> NDArray[np.float32]:
     """Return hands as MediaPipe finds them: of no size in particular, flatter, and inexact."""
     points = np.array(hands)
     points /= np.linalg.norm(points, axis=2).max(axis=1)[:, None, None]
