@@ -11,6 +11,7 @@ import cards
 import numpy as np
 
 from asl.core import checkpoint as checkpoints
+from asl.core.synthetic.shapes import NAMED
 from asl.core.synthetic.variants import HANGING, sample_hanging
 
 _HERE: Final = Path(__file__).parent
@@ -112,6 +113,8 @@ def _publish(model: Path, reports: dict[str, dict[str, Any]]) -> None:
         sha256=trained.sha256,
         n_seeds=_N_SEEDS,
         n_test_rows=_N_TEST_ROWS,
+        n_drawn=_N_DRAWN,
+        n_named=len(NAMED),
         **cards.tables(reports, _CHOSEN_ON),
     )
     (_ASSETS / "starter.md").write_text(text, encoding="utf-8")
