@@ -84,6 +84,10 @@ def cross_validate(
             f"temperature fitted to all of these answers: {report.temperature:.2f}; a model trained on all groups "
             f"(--val-split 0) takes it with --temperature"
         )
+        console.out.print(
+            f"confidence below which 5 % of letters are: {report.thresholds.unsure_below:.2f}, 2 %: "
+            f"{report.thresholds.not_a_letter_below:.2f}; it takes them with --unsure-below and --not-a-letter-below"
+        )
     if output_file:
         with replacing(output_file) as part:
             part.write_text(jsonlib.dumps(report.as_dict(), indent=2) + "\n", encoding="utf-8")
