@@ -206,7 +206,7 @@ def test_missing_keys_are_named(key, path):
         ({"label_mapping": {0: "A", 1: "B"}}, "expected 3 labels in label_mapping, found 2"),
         ({"label_mapping": {0: "A", 1: "B", 2: "B"}}, "label_mapping"),
         ({"label_mapping": {1: "A", 2: "B", 3: "C"}}, "label_mapping"),
-        ({"feature_schema": "asl99-v7"}, "expected a model for features asl84-v1, found asl99-v7"),
+        ({"feature_schema": "asl99-v7"}, "expected a model for features asl84-v1 or asl-geo-v1, found asl99-v7"),
         ({"temperature": 0.0}, "temperature"),
         ({"temperature": float("nan")}, "temperature"),
         ({"epoch": "seven"}, "epoch"),

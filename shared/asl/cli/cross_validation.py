@@ -17,8 +17,9 @@ from asl.cli.training_options import merge
 from asl.contracts import Device
 from asl.core import cross_validation as validation
 from asl.core import dataset
-from asl.core.cross_validation import CrossValidation, HeldOut, Trial
+from asl.core.cross_validation import Trial
 from asl.core.files import replacing
+from asl.core.held_out import CrossValidation, HeldOut, summarise
 from asl.errors import OptionsInvalid
 
 _AtLeastOne = Annotated[int, Parameter(validator=Number(gte=1))]
@@ -74,7 +75,7 @@ def cross_validate(
     )
     if merged.augment and not trials[0].options.augment:
         console.err.print("note:  some data has features only, no landmarks: trained without augmentation")
-    report = validation.summarise(_run(trials, place), seeds)
+    report = summarise(_run(trials, place), seeds)
     if json:
         console.print_json(report.as_dict())
     else:
@@ -82,6 +83,10 @@ def cross_validate(
         console.out.print(
             f"temperature fitted to all of these answers: {report.temperature:.2f}; a model trained on all groups "
             f"(--val-split 0) takes it with --temperature"
+        )
+        console.out.print(
+            f"confidence below which 5 % of letters are: {report.thresholds.unsure_below:.2f}, 2 %: "
+            f"{report.thresholds.not_a_letter_below:.2f}; it takes them with --unsure-below and --not-a-letter-below"
         )
     if output_file:
         with replacing(output_file) as part:

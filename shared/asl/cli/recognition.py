@@ -10,7 +10,7 @@ from cyclopts.validators import Number
 
 from asl.cli import console
 from asl.cli.flags import JsonFlag
-from asl.contracts import ExtractionOptions, Recognition
+from asl.contracts import ExtractionOptions, NoLetter, Recognition
 from asl.core import landmarker
 from asl.core.classifier import load_classifier
 from asl.core.recognition import Recognizer
@@ -83,8 +83,11 @@ def _entry(path: Path, answer: Recognition | AslError) -> dict[str, Any]:
 
 
 def _line(answer: Recognition) -> str:
-    if answer.letter is None:
+    if answer.reason is NoLetter.NO_HAND:
         return "no hand found"
+    if answer.letter is None:
+        maybe = "".join(f"   {other.letter} {other.confidence:.2f}" for other in answer.alternatives)
+        return ("no letter" if answer.reason is NoLetter.NOT_A_LETTER else "not sure enough") + maybe
     others = "".join(f"   {other.letter} {other.confidence:.2f}" for other in answer.alternatives[1:])
     motion = f"   ({answer.letter} is a movement; this is its start)" if answer.needs_motion else ""
     return f"{answer.letter}  {answer.confidence:.2f}  {answer.handedness:<5}{others}{motion}"

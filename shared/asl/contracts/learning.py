@@ -18,6 +18,13 @@ class ModelType(StrEnum):
     V2 = "v2"
 
 
+class FeatureSchema(StrEnum):
+    """What numbers of a hand a classifier reads; stored in every data set and model."""
+
+    ASL84_V1 = "asl84-v1"
+    ASL_GEO_V1 = "asl-geo-v1"
+
+
 class SplitBy(StrEnum):
     """What stays together when a data set is divided."""
 
@@ -78,8 +85,16 @@ class TrainingOptions(Contract):
     model_type: ModelType = Field(
         ModelType.V1, description="v1: feed-forward; v2: with residual connections, for larger data sets."
     )
+    feature_schema: FeatureSchema = Field(
+        FeatureSchema.ASL84_V1,
+        description="asl84-v1: landmarks and lengths; asl-geo-v1: also joint angles, distances and the palm's own "
+        "frame, which read new signers better.",
+    )
     hidden_sizes: tuple[Annotated[int, Field(json_schema_extra={"minimum": 1})], ...] = Field(
         DEFAULT_HIDDEN_SIZES, min_length=1, description="Hidden layer sizes, from input to output."
+    )
+    normalise_input: bool = Field(
+        default=False, description="Bring each feature to mean 0 and variance 1 before the first layer."
     )
     dropout: float = Field(0.3, ge=0, lt=1, description="Dropout rate; 0.4 to 0.5 against overfitting.")
     epochs: int = Field(100, ge=1, description="Number of training epochs at most.")
@@ -92,6 +107,13 @@ class TrainingOptions(Contract):
         default=True,
         description="Turn, stretch and jitter the landmarks anew in each epoch; features are computed after.",
     )
+    non_letter_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Train also on hands that are no letters, so many for each hand, to be unsure of; made anew in "
+        "each epoch.",
+    )
     train_rows_per_class: int | None = Field(
         None, ge=1, description="At most so many rows of a letter and group train, drawn at random; all if not given."
     )
@@ -100,6 +122,12 @@ class TrainingOptions(Contract):
         gt=0,
         description="Divide scores by this, such as what `asl cross-validate` found, instead of fitting it to the "
         "validation rows.",
+    )
+    unsure_below: float = Field(
+        0.0, ge=0, le=1, description="The model refuses answers of less confidence, such as `asl cross-validate` found."
+    )
+    not_a_letter_below: float = Field(
+        0.0, ge=0, le=1, description="Of answers refused, those of less confidence are taken for no letter."
     )
     patience: int = Field(
         20, ge=0, description="Stop after this many epochs without better validation; 0 never stops early."

@@ -30,6 +30,8 @@ class NoLetter(StrEnum):
     """Why an answer holds no letter."""
 
     NO_HAND = "no_hand"
+    NOT_A_LETTER = "not_a_letter"
+    UNSURE = "unsure"
 
 
 class RecognitionOptions(Contract):
@@ -75,7 +77,9 @@ class HandReading(Contract):
     letter: str | None = Field(description="The letter, or null: then `reason` says why.")
     confidence: float = Field(ge=0, le=1, description="Calibrated probability of the letter; 0 where there is none.")
     handedness: Handedness | None = Field(description="The signer's hand; null where none was found.")
-    alternatives: tuple[Alternative, ...] = Field(description="The likeliest letters, best first.")
+    alternatives: tuple[Alternative, ...] = Field(
+        description="The likeliest letters, best first; also where none is sure enough."
+    )
     needs_motion: bool = Field(description="True for J and Z, which are movements: a still shows only their start.")
     reason: NoLetter | None = Field(description="Why there is no letter; null where there is one.")
     landmarks: tuple[_Point3D, ...] | None = Field(

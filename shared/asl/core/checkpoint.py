@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from asl.core import weights
-from asl.core.features import N_FEATURES, SCHEMA
+from asl.core.features import SCHEMA, SCHEMAS
 from asl.core.files import replacing
 from asl.core.model import ASLClassifier, build_model, infer_hidden_sizes
 from asl.core.weights import MAX_FILE_BYTES, State
@@ -59,6 +59,10 @@ class Checkpoint:
     val_loss: float = math.nan
     feature_schema: str = SCHEMA
     temperature: float = 1.0
+    unsure_below: float = 0.0
+    """Confidence below which an answer is refused."""
+    not_a_letter_below: float = 0.0
+    """Confidence below which a refused answer is taken for no letter."""
     train_row_hashes: Tensor = field(default_factory=_no_hashes)
     """(n,) int64, see `row_hashes`."""
     val_row_hashes: Tensor = field(default_factory=_no_hashes)
@@ -96,6 +100,10 @@ class TrainedModel:
     val_row_hashes: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     """(n,) `row_hashes` of the rows that chose its epoch and temperature, sorted; empty where there are none or that is
     unknown."""
+    unsure_below: float = 0.0
+    """Confidence below which an answer is refused."""
+    not_a_letter_below: float = 0.0
+    """Confidence below which a refused answer is taken for no letter."""
 
 
 def row_hashes(sample_sha256: NDArray[np.str_]) -> NDArray[np.int64]:
@@ -176,9 +184,9 @@ def load_model(path: Path, device: str = "cpu") -> TrainedModel:
     data = _read(path)
     with _naming(path):
         checkpoint = from_payload(weights.unpack(data))
-        if checkpoint.feature_schema != SCHEMA:
+        if checkpoint.feature_schema not in SCHEMAS:
             raise ModelInvalid(
-                f"expected a model for features {SCHEMA}, found {checkpoint.feature_schema}",
+                f"expected a model for features {' or '.join(SCHEMAS)}, found {checkpoint.feature_schema!s:.40}",
                 hint="Train a new one with this version.",
             )
         model = restore_model(checkpoint)
@@ -193,6 +201,8 @@ def load_model(path: Path, device: str = "cpu") -> TrainedModel:
         sha256=hashlib.sha256(data).hexdigest(),
         name=path.stem,
         val_row_hashes=np.sort(checkpoint.val_row_hashes.numpy()),
+        unsure_below=checkpoint.unsure_below,
+        not_a_letter_below=checkpoint.not_a_letter_below,
     )
 
 
@@ -231,8 +241,7 @@ def _check_values(checkpoint: Checkpoint) -> None:
     config, n_labels = checkpoint.model_config, len(checkpoint.label_names)
     if config.get("num_classes") != n_labels:
         raise ModelInvalid(f"expected {config.get('num_classes')!r:.40} labels in label_mapping, found {n_labels}")
-    if checkpoint.feature_schema == SCHEMA and config.get("input_size") != N_FEATURES:
-        raise ModelInvalid(f"expected input_size {N_FEATURES}, found {config.get('input_size')!r:.40}")
+    _check_input(checkpoint.feature_schema, config.get("input_size"))
     for key in ("train_row_hashes", "val_row_hashes"):
         hashes = getattr(checkpoint, key)
         if not isinstance(hashes, Tensor) or hashes.dtype != torch.int64 or hashes.numel() > MAX_FILE_BYTES // 8:
@@ -245,8 +254,23 @@ def _check_values(checkpoint: Checkpoint) -> None:
         raise ModelInvalid("expected an int as epoch and a float as val_accuracy, found others", hint=_HINT)
     if not isinstance(checkpoint.val_loss, float):
         raise ModelInvalid(f"expected a float as val_loss, found {type(checkpoint.val_loss).__name__}", hint=_HINT)
+    _check_confidence(checkpoint)
+
+
+def _check_input(schema: Any, input_size: Any) -> None:
+    if not isinstance(schema, str):
+        raise ModelInvalid(f"expected text as feature_schema, found {type(schema).__name__}", hint=_HINT)
+    n_features = SCHEMAS.get(schema)
+    if n_features and input_size != n_features:
+        raise ModelInvalid(f"expected input_size {n_features}, found {input_size!r:.40}")
+
+
+def _check_confidence(checkpoint: Checkpoint) -> None:
     if not isinstance(checkpoint.temperature, float) or not 0 < checkpoint.temperature < math.inf:
         raise ModelInvalid(f"expected a positive temperature, found {checkpoint.temperature!r:.40}", hint=_HINT)
+    for threshold in (checkpoint.unsure_below, checkpoint.not_a_letter_below):
+        if not isinstance(threshold, float) or not 0 <= threshold <= 1:
+            raise ModelInvalid(f"expected confidences from 0 to 1 as thresholds, found {threshold!r:.40}")
 
 
 def _label_names(mapping: Mapping[Any, Any]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from asl.contracts import Handedness
+from asl.contracts import Handedness, NoLetter
 from asl.core.checkpoint import TrainedModel, load_model
 from asl.core.features import compute_features
 from asl.core.hand import N_LANDMARKS, Hand
@@ -27,6 +27,9 @@ class Classifier:
     def __init__(self, trained: TrainedModel) -> None:
         self._model = trained.model
         self._temperature = trained.temperature
+        self._schema = trained.feature_schema
+        self._unsure_below = trained.unsure_below
+        self._not_a_letter_below = trained.not_a_letter_below
         self.label_names = trained.label_names
         self.version = f"{trained.name}-{trained.sha256[:_VERSION_DIGITS]}"
 
@@ -34,7 +37,7 @@ class Classifier:
         """Compute calibrated probabilities.
 
         Args:
-            features: (n, 84) float32.
+            features: (n, n_features) float32, of the model's schema.
 
         Returns:
             (n, n_labels) float32 that sum to 1 in each row, in the order of `label_names`.
@@ -54,7 +57,21 @@ class Classifier:
             LandmarksInvalid: A hand without size, or with numbers that are not finite.
         """
         landmarks = np.stack([hand.landmarks for hand in hands])
-        return self.predict(compute_features(landmarks, [hand.handedness == "left" for hand in hands]))
+        is_left = [hand.handedness == Handedness.LEFT for hand in hands]
+        return self.predict(compute_features(landmarks, is_left, [hand.image_size for hand in hands], self._schema))
+
+    def verdict(self, confidence: float) -> NoLetter | None:
+        """Tell why an answer of some confidence is refused, by the thresholds in the model's file.
+
+        Args:
+            confidence: Of the likeliest letter, in [0, 1].
+
+        Returns:
+            The reason; None where the answer stands.
+        """
+        if confidence >= self._unsure_below:
+            return None
+        return NoLetter.NOT_A_LETTER if confidence < self._not_a_letter_below else NoLetter.UNSURE
 
     def try_out(self) -> None:
         """Check on a made-up hand that it can answer.

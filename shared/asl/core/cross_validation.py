@@ -1,96 +1,22 @@
 """The figure that counts: how well letters are read for a signer or source that training never saw."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from sklearn.metrics import f1_score
 from torch import Tensor
 
 from asl.contracts import TrainingOptions
-from asl.core.calibration import expected_calibration_error, fit_temperature
-from asl.core.dataset import Dataset, concatenate, relabel
+from asl.core.dataset import Dataset, concatenate, relabel, with_schema
+from asl.core.features import compute_features
 from asl.core.fitting import Fitting, compute_logits, reproducible
-from asl.core.hand import MOTION_LETTERS
+from asl.core.held_out import HeldOut
+from asl.core.model import ASLClassifier
+from asl.core.non_letters import hands_to_refuse
 from asl.core.splits import Fold, leave_one_group_out
+from asl.core.training_data import without_landmarks
 from asl.errors import DatasetInvalid
-
-
-@dataclass(frozen=True)
-class GroupScore:
-    """How a group was read by models trained on the others; means over the seeds."""
-
-    group: str
-    n_train: int
-    n_test: int
-    accuracy: float
-    """In [0, 1]."""
-    still_accuracy: float | None
-    """The same without J and Z, which are movements; None where the group has no other letters."""
-    macro_f1: float
-    """Mean over the letters that the group has, in [0, 1]."""
-    calibration_error: float
-    """ECE of the scores as they are, in [0, 1]."""
-    tempered_calibration_error: float
-    """ECE with a temperature fitted to the held-out scores of all other groups."""
-
-
-@dataclass(frozen=True)
-class CrossValidation:
-    """The scores of all groups, worst first."""
-
-    groups: tuple[GroupScore, ...]
-    temperature: float
-    """Fitted to all held-out scores: what a model trained on all groups had best use."""
-    n_seeds: int
-
-    @property
-    def mean_accuracy(self) -> float:
-        """Mean over the groups, each counting the same."""
-        return float(np.mean([score.accuracy for score in self.groups]))
-
-    @property
-    def mean_still_accuracy(self) -> float | None:
-        """Mean over the groups that have letters other than J and Z, without these; None where there are none."""
-        return _mean_of_known([score.still_accuracy for score in self.groups])
-
-    @property
-    def mean_macro_f1(self) -> float:
-        """Mean over the groups, each counting the same."""
-        return float(np.mean([score.macro_f1 for score in self.groups]))
-
-    @property
-    def worst(self) -> GroupScore:
-        """The group with the lowest accuracy."""
-        return self.groups[0]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the scores as plain values."""
-        return {
-            "mean_accuracy": self.mean_accuracy,
-            "mean_still_accuracy": self.mean_still_accuracy,
-            "worst_accuracy": self.worst.accuracy,
-            "worst_group": self.worst.group,
-            "mean_macro_f1": self.mean_macro_f1,
-            "temperature": self.temperature,
-            "n_seeds": self.n_seeds,
-            "groups": [asdict(score) for score in self.groups],
-        }
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """What a model answered on the group that it never saw."""
-
-    group: str
-    n_train: int
-    logits: Tensor
-    """(n, classes) float32."""
-    labels: Tensor
-    """(n,) int64, indices into `label_names`."""
-    label_names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -132,13 +58,15 @@ def plan(
         n_seeds: How often each fold is trained, each time with another seed and other rows under the caps.
 
     Raises:
-        DatasetInvalid: Fewer than two groups, or a fold without two letters to train or a row to test.
+        DatasetInvalid: Features of another schema without landmarks, fewer than two groups, or a fold without two
+            letters to train or a row to test.
     """
     joined = _without(concatenate([dataset] if extra is None else [dataset, extra]), exclude_labels)
+    joined = with_schema(joined, options.feature_schema.value)
     n_tested = int(np.isin(dataset.letters, list(exclude_labels), invert=True).sum())
     is_extra = np.arange(len(joined)) >= n_tested
     if joined.landmarks is None:
-        options = options.model_copy(update={"augment": False})
+        options = without_landmarks(options)
     trials = tuple(
         Trial(fold, options.model_copy(update={"seed": seed}), joined)
         for seed in range(options.seed, options.seed + n_seeds)
@@ -169,20 +97,10 @@ def run(trial: Trial, device: str, on_epoch: Callable[[], None] = lambda: None) 
             fitting.run_epoch(epoch)
             on_epoch()
         logits = compute_logits(fitting.model, trial.test.features)
+        non_letters = _answers_on_non_letters(fitting.model, trial.test) if trial.options.non_letter_share else {}
     labels = torch.from_numpy(trial.test.labels)
-    return HeldOut(trial.fold.group, len(trial.fold.train_rows), logits, labels, trial.data.label_names)
-
-
-def summarise(answers: Sequence[HeldOut], n_seeds: int) -> CrossValidation:
-    """Score each group, average over the seeds, and put the worst group first."""
-    temperature_without = {
-        group: _temperature([part for part in answers if part.group != group])
-        for group in dict.fromkeys(part.group for part in answers)
-    }
-    scores = [_score(part, temperature_without[part.group]) for part in answers]
-    means = (_mean([score for score in scores if score.group == group]) for group in temperature_without)
-    ordered = sorted(means, key=lambda score: score.accuracy)
-    return CrossValidation(tuple(ordered), _temperature(answers), n_seeds)
+    n_train, names = len(trial.fold.train_rows), trial.data.label_names
+    return HeldOut(trial.fold.group, n_train, logits, labels, names, non_letters)
 
 
 def _without(dataset: Dataset, labels: Sequence[str]) -> Dataset:
@@ -193,35 +111,9 @@ def _without(dataset: Dataset, labels: Sequence[str]) -> Dataset:
     return replace(kept, labels=relabel(kept, names), label_names=names)
 
 
-def _temperature(answers: Sequence[HeldOut]) -> float:
-    return fit_temperature(torch.cat([part.logits for part in answers]), torch.cat([part.labels for part in answers]))
-
-
-def _score(part: HeldOut, temperature: float) -> GroupScore:
-    labels, answers = part.labels.numpy(), part.logits.argmax(dim=1).numpy()
-    is_still = ~np.isin(np.array(part.label_names)[labels], sorted(MOTION_LETTERS))
-    return GroupScore(
-        group=part.group,
-        n_train=part.n_train,
-        n_test=len(labels),
-        accuracy=float((answers == labels).mean()),
-        still_accuracy=float((answers == labels)[is_still].mean()) if is_still.any() else None,
-        macro_f1=float(f1_score(labels, answers, labels=np.unique(labels), average="macro", zero_division=0)),
-        calibration_error=expected_calibration_error(part.logits.softmax(dim=1).numpy(), labels),
-        tempered_calibration_error=expected_calibration_error(
-            (part.logits / temperature).softmax(dim=1).numpy(), labels
-        ),
-    )
-
-
-def _mean(scores: Sequence[GroupScore]) -> GroupScore:
-    """Average the numbers of one group's scores."""
-    names = [field.name for field in fields(GroupScore) if field.name != "group"]
-    means: dict[str, Any] = {name: _mean_of_known([getattr(score, name) for score in scores]) for name in names}
-    counts = {name: round(mean) for name, mean in means.items() if name.startswith("n_")}
-    return GroupScore(group=scores[0].group, **{**means, **counts})
-
-
-def _mean_of_known(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
+def _answers_on_non_letters(model: ASLClassifier, test: Dataset) -> dict[str, Tensor]:
+    answers = {}
+    for name, hands in hands_to_refuse(test).items():
+        sides, size = np.zeros(len(hands), np.bool_), np.ones((len(hands), 2), np.int32)
+        answers[name] = compute_logits(model, compute_features(hands, sides, size, test.feature_schema))
+    return answers

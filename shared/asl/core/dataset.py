@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from asl.core.features import N_FEATURES, SCHEMA, compute_features
+from asl.core.features import SCHEMA, SCHEMAS, compute_features
 from asl.core.files import Form, Kind, check_arrays, read_npz, replacing
 from asl.core.hand import N_LANDMARKS
 from asl.errors import DatasetInvalid
@@ -35,7 +35,7 @@ class Dataset:
     """n labelled hands; every array has one entry a hand, in the same order."""
 
     features: NDArray[np.float32]
-    """(n, 84) float32, see `feature_schema`."""
+    """(n, n_features) float32, as many as `feature_schema` has."""
     labels: NDArray[np.int64]
     """(n,) int64, indices into `label_names`."""
     label_names: tuple[str, ...]
@@ -137,6 +137,23 @@ def from_landmarks(
     return dataset
 
 
+def with_schema(dataset: Dataset, schema: str) -> Dataset:
+    """Return the same hands with the features of a schema, computed anew where it is another.
+
+    Raises:
+        DatasetInvalid: The features are of another schema, and there are no landmarks to compute them from.
+        LandmarksInvalid: A hand without size, or not finite.
+    """
+    if dataset.feature_schema == schema:
+        return dataset
+    if dataset.landmarks is None or schema not in SCHEMAS:
+        raise DatasetInvalid(
+            f"expected features {schema}, found {dataset.feature_schema}", hint="Prepare the data set anew."
+        )
+    features = compute_features(dataset.landmarks, dataset.is_left, dataset.image_size, schema)
+    return replace(dataset, features=features, feature_schema=schema)
+
+
 def concatenate(parts: Sequence[Dataset]) -> Dataset:
     """Put data sets below one another; labels are matched by name.
 
@@ -225,9 +242,10 @@ def load(path: Path) -> Dataset:
 
 def _check_values(dataset: Dataset, path: Path) -> None:
     count = len(dataset)
-    if dataset.feature_schema == SCHEMA and dataset.features.shape != (count, N_FEATURES):
+    n_features = SCHEMAS.get(dataset.feature_schema)
+    if n_features and dataset.features.shape != (count, n_features):
         raise DatasetInvalid(
-            f"{path}: expected features of shape ({count}, {N_FEATURES}), found {dataset.features.shape}"
+            f"{path}: expected features of shape ({count}, {n_features}), found {dataset.features.shape}"
         )
     if dataset.labels.min() < 0 or dataset.labels.max() >= len(dataset.label_names):
         raise DatasetInvalid(f"{path}: expected labels from 0 to {len(dataset.label_names) - 1}, found others")

@@ -12,7 +12,8 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from asl.core.calibration import expected_calibration_error, reliability_bins
 from asl.core.checkpoint import TrainedModel, row_hashes
-from asl.core.dataset import Dataset, relabel
+from asl.core.dataset import Dataset, relabel, with_schema
+from asl.core.features import SCHEMAS
 from asl.core.hand import MOTION_LETTERS
 from asl.core.report import Averages, Confusion, GroupScores, LetterScores, Report, Scores
 from asl.errors import DatasetInvalid, ModelInvalid, OptionsInvalid, OutOfMemory
@@ -62,11 +63,13 @@ def evaluate(
             it for a class that was never meant to be read.
 
     Raises:
-        ModelInvalid: The model reads features of another schema.
+        ModelInvalid: The model reads features of another schema, and there are no landmarks to compute them from.
         DatasetInvalid: There are no rows, or letters that the model does not know.
         OptionsInvalid: The batch size is not positive.
         OutOfMemory: The device is too small for the batch size.
     """
+    if dataset.landmarks is not None and trained.feature_schema in SCHEMAS:
+        dataset = with_schema(dataset, trained.feature_schema)
     names = _label_names(trained, dataset, allow_unknown_labels=allow_unknown_labels)
     hashes = row_hashes(dataset.sample_sha256)
     is_trained_on = np.isin(hashes, trained.train_row_hashes)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from asl.core.checkpoint import TrainedModel
-from asl.core.features import N_FEATURES, compute_features
+from asl.core.features import SCHEMAS, compute_features
 from asl.core.files import replacing
 from asl.core.hand import N_LANDMARKS
 from asl.errors import ModelInvalid, Unavailable
@@ -42,8 +42,8 @@ class Parity:
 def to_onnx(trained: TrainedModel) -> bytes:
     """Convert a model on the CPU.
 
-    The graph reads "features" (n, 84) float32 and gives "probabilities" (n, n_labels) float32, temperature and softmax
-    included. Its metadata holds `label_names` (a JSON list), `feature_schema`, `model_name`, `model_sha256` and
+    The graph reads "features" (n, n_features) float32 and gives "probabilities" (n, n_labels) float32, temperature and
+    softmax included. Its metadata holds `label_names` (a JSON list), `feature_schema`, `model_name`, `model_sha256` and
     `temperature`; its producer is this package, with its version.
 
     Raises:
@@ -58,7 +58,7 @@ def to_onnx(trained: TrainedModel) -> bytes:
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
             _Calibrated(trained).eval(),
-            (torch.zeros(2, N_FEATURES),),
+            (torch.zeros(2, trained.model.input_size),),
             buffer,  # type: ignore[arg-type] # declared for paths, but the tracing exporter takes buffers
             input_names=[INPUT],
             output_names=[OUTPUT],
@@ -80,7 +80,7 @@ def write_onnx(data: bytes, trained: TrainedModel, path: Path, features: NDArray
         data: The model, see `to_onnx`.
         trained: What it was made of, on the CPU.
         path: The file.
-        features: (n, 84) float32 that both shall agree on, beside random hands and random numbers.
+        features: (n, n_features) float32 that both shall agree on, beside random hands and random numbers.
 
     Raises:
         ModelInvalid: They differ by more than `MAX_DIFFERENCE`; no file is written.
@@ -106,7 +106,7 @@ def compare(data: bytes, trained: TrainedModel, features: NDArray[np.float32] | 
     Args:
         data: The ONNX model.
         trained: The model on the CPU.
-        features: (n, 84) float32, beside random hands and random numbers.
+        features: (n, n_features) float32, beside random hands and random numbers.
 
     Raises:
         Unavailable: The extra `export` is not installed.
@@ -116,7 +116,8 @@ def compare(data: bytes, trained: TrainedModel, features: NDArray[np.float32] | 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    rows = _random_rows() if features is None else np.concatenate([_random_rows(), features])
+    random = _random_rows(trained.feature_schema)
+    rows = random if features is None else np.concatenate([random, features])
     with torch.inference_mode():
         expected = _Calibrated(trained).eval()(torch.from_numpy(rows)).numpy()
     # One row alone as well: the batch must have been left open.
@@ -144,11 +145,11 @@ def _metadata(trained: TrainedModel) -> dict[str, Any]:
     }
 
 
-def _random_rows() -> NDArray[np.float32]:
+def _random_rows(schema: str) -> NDArray[np.float32]:
     rng = np.random.default_rng(_SEED)
     hands = rng.random((_N_RANDOM_HANDS, N_LANDMARKS, 3), np.float32)
-    numbers = rng.standard_normal((_N_RANDOM_HANDS, N_FEATURES), np.float32)
-    return np.concatenate([compute_features(hands, np.zeros(_N_RANDOM_HANDS, np.bool_)), numbers])
+    numbers = rng.standard_normal((_N_RANDOM_HANDS, SCHEMAS[schema]), np.float32)
+    return np.concatenate([compute_features(hands, np.zeros(_N_RANDOM_HANDS, np.bool_), schema=schema), numbers])
 
 
 @contextmanager

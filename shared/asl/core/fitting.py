@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -17,13 +18,20 @@ from torch.nn import functional
 from torch.optim.adamw import adamw
 
 from asl.contracts import TrainingOptions
-from asl.core.augmentation import augment
+from asl.core import non_letters
+from asl.core.augmentation import augment, blend, mistake_sides
 from asl.core.dataset import Dataset
 from asl.core.features import compute_features
 from asl.core.model import ASLClassifier, build_model
 from asl.errors import OutOfMemory
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+
+NO_LETTER: Final = -1
+"""Label of hands that are none."""
+
+_NON_LETTER_WEIGHT: Final = 0.5
+"""Of a hand that is no letter in the loss, where one that is has 1."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,7 @@ class Fitting:
                 "num_classes": len(data.label_names),
                 "hidden_sizes": options.hidden_sizes,
                 "dropout_rate": options.dropout,
+                "normalise_input": options.normalise_input,
             }
         ).to(device)
         # One kernel for all weights: the plain loop over them is a fifth of a step at batch size 32.
@@ -86,7 +95,7 @@ class Fitting:
                 run again.
 
         Returns:
-            Loss and accuracy, means over the rows.
+            Loss and accuracy, means over the rows; the accuracy leaves out hands that are no letters.
         """
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(epoch)
@@ -106,7 +115,8 @@ class Fitting:
                 parameter.grad = None
             losses.append(loss.detach())
             scores.append(logits.detach())
-        is_right = torch.cat(scores).argmax(dim=1) == labels
+        is_letter = labels != NO_LETTER
+        is_right = (torch.cat(scores).argmax(dim=1) == labels)[is_letter]
         sizes = torch.tensor([len(part) for part in scores], device=self._device)
         return float((torch.stack(losses) * sizes).sum() / len(labels)), float(is_right.float().mean())
 
@@ -120,10 +130,25 @@ class Fitting:
         data, order = self._data, generator.permutation(len(self._data))
         features = data.features[order]
         if self._options.augment and data.landmarks is not None:
-            features = compute_features(
-                augment(data.landmarks[order], data.image_size[order], generator), data.is_left[order]
-            )
-        return torch.from_numpy(features).to(self._device), torch.from_numpy(data.labels[order]).to(self._device)
+            is_left, size = data.is_left[order], data.image_size[order]
+            hands = blend(data.landmarks[order], is_left, size, data.labels[order], generator)
+            sides = mistake_sides(is_left, generator)
+            features = compute_features(augment(hands, size, generator), sides, size, data.feature_schema)
+        labels = data.labels[order]
+        if count := round(self._options.non_letter_share * len(data)):
+            others = self._drawn_non_letters(count, generator)
+            order = generator.permutation(len(features) + len(others))
+            features = np.concatenate([features, others])[order]
+            labels = np.concatenate([labels, np.full(len(others), NO_LETTER)])[order]
+        return torch.from_numpy(features).to(self._device), torch.from_numpy(labels).to(self._device)
+
+    def _drawn_non_letters(self, count: int, generator: np.random.Generator) -> NDArray[np.float32]:
+        hands = non_letters.draw(self._data, count, generator)
+        sides, size = np.zeros(len(hands), np.bool_), np.ones((len(hands), 2), np.int32)
+        if self._options.augment:
+            hands = augment(hands, size, generator)
+            sides = mistake_sides(sides, generator)
+        return compute_features(hands, sides, size, self._data.feature_schema)
 
 
 def compute_logits(model: ASLClassifier, features: NDArray[np.float32], batch_size: int = 4096) -> Tensor:
@@ -131,7 +156,7 @@ def compute_logits(model: ASLClassifier, features: NDArray[np.float32], batch_si
 
     Args:
         model: On any device; it is left in evaluation mode.
-        features: (n, 84) float32.
+        features: (n, n_features) float32.
         batch_size: Rows at a time, which bounds the memory used.
 
     Returns:
@@ -218,4 +243,10 @@ def _make_loss(data: Dataset, options: TrainingOptions, device: str) -> Loss:
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
         return functional.cross_entropy(logits, labels, weights, label_smoothing=options.label_smoothing)
 
-    return loss
+    if not options.non_letter_share:
+        return loss
+    n_labels = len(data.label_names)
+    even = torch.full((1, n_labels), _NON_LETTER_WEIGHT / n_labels)
+    # The last row is that of NO_LETTER, -1.
+    targets = torch.cat([torch.eye(n_labels), even]).to(device)
+    return lambda logits, labels: loss(logits, targets[labels])

@@ -33,6 +33,8 @@ LETTERS: Final = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 MOTION_LETTERS: Final = frozenset("JZ")
 """Letters that are movements; a still picture shows only how they start."""
 
+_USUAL_ASPECT: Final = 4 / 3
+
 
 @dataclass(frozen=True)
 class Hand:
@@ -50,6 +52,22 @@ class Hand:
     """The border with which the hand was found, as a share of the longer side; 0 at the first try."""
     image_size: tuple[int, int]
     """Width and height of the picture, in pixels."""
+
+
+def square_units(image_size: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Return the factors that make landmarks as long in x as in y and z.
+
+    Args:
+        image_size: (n, 2) int32 width and height of each hand's picture, 0 where unknown: then as 4 to 3, which most
+            webcams have.
+
+    Returns:
+        (n, 1, 3) float32: x and z are in widths of the picture, y in heights; all become heights.
+    """
+    width, height = image_size.astype(np.float32).T
+    known = (width > 0) & (height > 0)
+    aspect = np.divide(width, height, out=np.full_like(width, _USUAL_ASPECT), where=known)
+    return np.stack([aspect, np.ones_like(aspect), aspect], axis=1)[:, None]
 
 
 def mirrored_to_right(landmarks: NDArray[np.float32], is_left: NDArray[np.bool_]) -> NDArray[np.float32]:

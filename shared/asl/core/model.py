@@ -57,6 +57,8 @@ class Dropout(nn.Dropout):
 class ASLClassifier(nn.Module):
     """V1: for each hidden layer linear, batch normalisation, ReLU and dropout; then one linear layer.
 
+    With `normalise_input` the features are brought to mean 0 and variance 1 first, by batch normalisation.
+
     To make one of your own, subclass it and call its constructor with other sizes. What `config` tells is enough to
     read the saved model again as long as the subclass adds no layers.
     """
@@ -69,12 +71,16 @@ class ASLClassifier(nn.Module):
         hidden_sizes: Sequence[int] = DEFAULT_HIDDEN_SIZES,
         num_classes: int = 26,
         dropout_rate: float = 0.3,
+        *,
+        normalise_input: bool = False,
     ) -> None:
         super().__init__()
         self.input_size = input_size
         self.hidden_sizes = tuple(hidden_sizes)
         self.num_classes = num_classes
         self.dropout_rate = dropout_rate
+        self.normalise_input = normalise_input
+        self.normalisation = nn.BatchNorm1d(input_size) if normalise_input else nn.Identity()
         sizes = (input_size, *self.hidden_sizes)
         hidden = [layer for n_in, n_out in pairwise(sizes) for layer in self._hidden_layer(n_in, n_out)]
         self.network = nn.Sequential(*hidden, nn.Linear(sizes[-1], num_classes))
@@ -88,6 +94,7 @@ class ASLClassifier(nn.Module):
             "num_classes": self.num_classes,
             "hidden_sizes": list(self.hidden_sizes),
             "dropout_rate": self.dropout_rate,
+            **({"normalise_input": True} if self.normalise_input else {}),
         }
 
     def forward(self, features: Tensor) -> Tensor:
@@ -99,7 +106,7 @@ class ASLClassifier(nn.Module):
         Returns:
             (n, num_classes) float32 logits.
         """
-        logits: Tensor = self.network(features)
+        logits: Tensor = self.network(self.normalisation(features))
         return logits
 
     def _hidden_layer(self, n_in: int, n_out: int) -> list[nn.Module]:
@@ -122,8 +129,8 @@ def build_model(config: Mapping[str, Any]) -> ASLClassifier:
     """Build the network that a `config` describes, with fresh weights.
 
     Args:
-        config: `model_type`, `input_size`, `num_classes` and, where they differ from the defaults, `hidden_sizes` and
-            `dropout_rate`; other keys are ignored.
+        config: `model_type`, `input_size`, `num_classes` and, where they differ from the defaults, `hidden_sizes`,
+            `dropout_rate` and `normalise_input`; other keys are ignored.
 
     Raises:
         ModelInvalid: The config describes no network of ours, or one beyond `MAX_PARAMETERS`.
@@ -132,7 +139,10 @@ def build_model(config: Mapping[str, Any]) -> ASLClassifier:
     dropout = config.get("dropout_rate", 0.3)
     if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout < 1:
         raise ModelInvalid(f"expected a dropout rate from 0 to below 1, found {dropout!r:.80}")
-    return _class_of(config)(sizes[0], sizes[1:-1], sizes[-1], float(dropout))
+    normalise = config.get("normalise_input", False)
+    if not isinstance(normalise, bool):
+        raise ModelInvalid(f"expected normalise_input to be true or false, found {normalise!r:.80}")
+    return _class_of(config)(sizes[0], sizes[1:-1], sizes[-1], float(dropout), normalise_input=normalise)
 
 
 def infer_hidden_sizes(state: Mapping[str, Tensor]) -> list[int]:

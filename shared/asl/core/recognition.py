@@ -110,9 +110,7 @@ def read(classifier: Classifier, hands: Sequence[Hand], options: RecognitionOpti
         )
         return _answer(nothing, (), classifier)
     probabilities = classifier.classify(hands)
-    readings = tuple(
-        _reading(hand, row, classifier.label_names, options) for hand, row in zip(hands, probabilities, strict=True)
-    )
+    readings = tuple(_reading(hand, row, classifier, options) for hand, row in zip(hands, probabilities, strict=True))
     return _answer(readings[0], readings, classifier)
 
 
@@ -125,23 +123,25 @@ def hand_of(request: LandmarksRequest) -> Hand:
     return Hand(points, world, request.handedness, 1.0, 0.0, (request.image_width, request.image_height))
 
 
-def _reading(
-    hand: Hand, probabilities: np.ndarray, label_names: Sequence[str], options: RecognitionOptions
-) -> HandReading:
+def _reading(hand: Hand, probabilities: np.ndarray, classifier: Classifier, options: RecognitionOptions) -> HandReading:
     best = np.argsort(-probabilities)[: options.top_k]
     alternatives = tuple(
-        Alternative.model_construct(letter=label_names[index], confidence=round(float(probabilities[index]), 4))
+        Alternative.model_construct(
+            letter=classifier.label_names[index], confidence=round(float(probabilities[index]), 4)
+        )
         for index in best
     )
+    likeliest = alternatives[0]
+    reason = classifier.verdict(likeliest.confidence)
     # The features go by how the hand looks in the picture; only the signer is told which hand it really is.
     side = _other(hand.handedness) if options.mirrored else hand.handedness
     return HandReading.model_construct(
-        letter=alternatives[0].letter,
-        confidence=alternatives[0].confidence,
+        letter=None if reason else likeliest.letter,
+        confidence=0 if reason else likeliest.confidence,
         handedness=side,
         alternatives=alternatives,
-        needs_motion=alternatives[0].letter in MOTION_LETTERS,
-        reason=None,
+        needs_motion=reason is None and likeliest.letter in MOTION_LETTERS,
+        reason=reason,
         landmarks=tuple(map(tuple, hand.landmarks.round(5).tolist())) if options.landmarks else None,
     )
 

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asl.contracts import TrainingOptions
-from asl.core.dataset import Dataset, concatenate
-from asl.core.features import SCHEMA
+from asl.core.dataset import Dataset, concatenate, with_schema
 from asl.core.splits import Rows, Split, find_clusters, rank_in_class, split_rows
 from asl.errors import DatasetInvalid
 
@@ -38,12 +37,10 @@ def prepare(dataset: Dataset, options: TrainingOptions, extra: Dataset | None = 
         extra: Rows for training only; those of a validating group or photograph are left out.
 
     Raises:
-        DatasetInvalid: Another feature schema, fewer than two classes, or too few rows.
+        DatasetInvalid: Features of another schema without landmarks, fewer than two classes, or too few rows.
     """
-    if dataset.feature_schema != SCHEMA:
-        raise DatasetInvalid(
-            f"expected features {SCHEMA}, found {dataset.feature_schema}", hint="Prepare the data set anew."
-        )
+    dataset = with_schema(dataset, options.feature_schema.value)
+    extra = None if extra is None else with_schema(extra, options.feature_schema.value)
     if (n_classes := len(np.unique(dataset.labels))) < 2:
         raise DatasetInvalid(f"expected at least two classes, found {n_classes}", hint="Add other letters.")
     split = split_rows(dataset, options)
@@ -60,8 +57,8 @@ def prepare(dataset: Dataset, options: TrainingOptions, extra: Dataset | None = 
     notices = [split.notice] if split.notice else []
     if n_left_out:
         notices.append(f"{n_left_out:,} rows that were to train are left out: their signer or photograph validates")
-    if options.augment and joined.landmarks is None:
-        options = options.model_copy(update={"augment": False})
+    if joined.landmarks is None and (options.augment or options.non_letter_share):
+        options = without_landmarks(options)
         notices.append("some data has features only, no landmarks: trained without augmentation")
     return TrainingData(
         train=joined.take(train_rows),
@@ -72,6 +69,11 @@ def prepare(dataset: Dataset, options: TrainingOptions, extra: Dataset | None = 
         data_digest=_digest(joined.letters, joined.features, joined.is_left, joined.sample_sha256),
         split_digest=_digest(train_rows, split.val_rows),
     )
+
+
+def without_landmarks(options: TrainingOptions) -> TrainingOptions:
+    """Return options without what needs landmarks."""
+    return options.model_copy(update={"augment": False, "non_letter_share": 0.0})
 
 
 def _unseen_in_validation(joined: Dataset, rows: Rows, split: Split) -> Rows:

@@ -56,7 +56,7 @@ def sample_hand(letter: str, rng: np.random.Generator, signer_rng: np.random.Gen
     if letter not in POSES:
         raise ValueError(f"expected a letter from 'A' to 'Z' in upper case, found {letter!r}")
     pose, bones = POSES[letter], vary_bones(signer_rng or rng)
-    angles = _vary_angles(pose, rng).limited()
+    angles = vary_angles(pose, rng).limited()
     yaw, pitch, roll = np.array(pose.view) + rng.normal(0.0, VIEW_SPREAD_DEG)
     flexion, deviation = np.array(pose.forearm) + rng.normal(0.0, FOREARM_SPREAD_DEG)
     return PosedHand(
@@ -85,7 +85,7 @@ def sample_landmarks(letter: str, rng: np.random.Generator) -> NDArray[np.float3
     return (hand.skeleton.joints @ hand.turn.T).astype(np.float32)
 
 
-def _vary_angles(pose: LetterPose, rng: np.random.Generator) -> HandAngles:
+def vary_angles(pose: LetterPose, rng: np.random.Generator) -> HandAngles:
     """The letter's angles as one signer makes them once."""
     fingers = np.array([pose.index, pose.middle, pose.ring, pose.pinky], dtype=np.float64)
     fingers += rng.normal(0.0, FINGER_SPREAD_DEG, fingers.shape)

@@ -1,0 +1,104 @@
+"""The geometry of a hand: joint angles, distances and the palm's own frame, as the schema `asl-geo-v1` has them."""
+
+from itertools import combinations
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asl.core.hand import CONNECTIONS, N_LANDMARKS, WRIST
+
+FloatArray: TypeAlias = NDArray[np.float32]
+
+_N_BONES: Final = N_LANDMARKS - 1
+_THUMB_IP, _THUMB_TIP, _INDEX_MCP, _MIDDLE_MCP, _PINKY_MCP = 3, 4, 5, 9, 17
+_KNUCKLES: Final = [5, 9, 13, 17]
+_TIPS: Final = [4, 8, 12, 16, 20]
+_TIP_PAIRS: Final = tuple(combinations(_TIPS, 2))
+_PARENTS: Final = np.array([0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11, 0, 13, 14, 15, 0, 17, 18, 19])
+"""The landmark at which the bone that ends in landmark 1, 2, ... 20 begins."""
+_BENT: Final = np.array([0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 16, 17, 18])
+"""Bones that another one continues; the angle between the two is a joint's."""
+
+# The pairs of landmarks whose distances are features, measured all at once: a call of numpy costs more than a pair.
+_PAIRS: Final = np.array(
+    [
+        *_TIP_PAIRS,
+        *((WRIST, tip) for tip in _TIPS),
+        *((_THUMB_TIP, joint) for joint in range(_INDEX_MCP, N_LANDMARKS)),
+        *((_THUMB_IP, joint) for joint in range(_INDEX_MCP, N_LANDMARKS)),
+        *((knuckle, knuckle + 3) for knuckle in _KNUCKLES),
+    ]
+)
+_DIRECTIONS: Final = np.array([*((k, k + 1) for k in _KNUCKLES), (2, 4), *((k, k + 3) for k in _KNUCKLES)])
+"""The first bone of each finger, then each digit from its root to its tip."""
+
+_FROM, _TO = np.array(CONNECTIONS).T
+
+_LEAST_PALM: Final = 0.1
+"""Of the hand's size: a palm seen edge-on without depth is not divided by its own length."""
+_LEAST_LENGTH: Final = 1e-6
+_RADIANS_PER_UNIT: Final = 1.5
+_LIMIT: Final = 0.9999
+"""Largest cosine of an angle: beyond it rounding moves the angle by more than it says."""
+
+N_GEOMETRY: Final = (
+    2 * 3 * _N_BONES + len(CONNECTIONS) + len(_BENT) + len(_DIRECTIONS) - 2 + len(_PAIRS) + 9 + 3 * _N_BONES
+)
+
+
+def measure(points: FloatArray) -> FloatArray:
+    """Compute what `asl-geo-v1` tells of right hands.
+
+    Args:
+        points: (n, 21, 3) float32, relative to the wrist, as long in x as in y and z, the largest distance of a
+            landmark from the wrist being 1.
+
+    Returns:
+        (n, 283) float32, all about 1 in size: landmarks 1 to 20; the lengths of `hand.CONNECTIONS`; landmarks 1 to 20
+        in the palm's frame and scale, halved; 15 joint angles; cosines between neighbouring digits, 3 of first bones
+        and 4 of whole digits; distances of the tips to each other and to the wrist, of the thumb's tip and last joint
+        to the other fingers' joints, and of tips to their knuckles, on half the palm's scale; the palm's frame; the
+        directions of the 20 bones in the palm's frame.
+    """
+    count = len(points)
+    frame = _palm_frame(points)
+    palm = np.maximum(_norm(points[:, _KNUCKLES]).mean(axis=1), _LEAST_PALM)[:, None]
+    axes = frame.transpose(0, 2, 1)
+    bones = _unit(points[:, 1:] - points[:, _PARENTS])
+    cosines = (bones[:, _BENT] * bones[:, _BENT + 1]).sum(axis=2)
+    directions = _unit(points[:, _DIRECTIONS[:, 1]] - points[:, _DIRECTIONS[:, 0]])
+    between = (directions[:, 1:] * directions[:, :-1]).sum(axis=2)
+    parts = [
+        points[:, 1:].reshape(count, 3 * _N_BONES),
+        _norm(points[:, _TO] - points[:, _FROM]),
+        (points[:, 1:] @ axes).reshape(count, 3 * _N_BONES) / (2 * palm),
+        np.arccos(np.clip(cosines, -_LIMIT, _LIMIT)) / _RADIANS_PER_UNIT,
+        np.delete(between, 3, axis=1),  # which lies between the last first bone and the thumb
+        _norm(points[:, _PAIRS[:, 0]] - points[:, _PAIRS[:, 1]]) / (2 * palm),
+        frame.reshape(count, 9),
+        (bones @ axes).reshape(count, 3 * _N_BONES),
+    ]
+    return np.concatenate(parts, axis=1).astype(np.float32, copy=False)
+
+
+def _palm_frame(points: FloatArray) -> FloatArray:
+    """Return (n, 3, 3): rows are the palm's unit vectors across it, along it to the fingers, and out of it."""
+    along = _unit(2 * points[:, _MIDDLE_MCP] + points[:, _INDEX_MCP] + points[:, _PINKY_MCP])
+    out = _unit(_cross(points[:, _INDEX_MCP] - points[:, _PINKY_MCP], along))
+    return np.stack([_cross(along, out), along, out], axis=1)
+
+
+def _cross(first: FloatArray, second: FloatArray) -> FloatArray:
+    # `np.cross` takes several times as long for one hand.
+    ahead, behind = [1, 2, 0], [2, 0, 1]
+    return first[:, ahead] * second[:, behind] - first[:, behind] * second[:, ahead]
+
+
+def _unit(vectors: FloatArray) -> FloatArray:
+    lengths = np.maximum(_norm(vectors), np.float32(_LEAST_LENGTH))
+    return np.asarray(vectors / lengths[..., None], np.float32)
+
+
+def _norm(vectors: FloatArray) -> FloatArray:
+    return np.asarray(np.sqrt((vectors * vectors).sum(axis=-1)), np.float32)
