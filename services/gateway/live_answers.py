@@ -47,11 +47,15 @@ class ReadingWriter:
         alternatives = ",".join(
             [f'{{"letter":{letters[index]},"confidence":{p}}}' for index, p in zip(best, probabilities, strict=True)]
         )
-        first = best[0]
+        first, reason = best[0], self.classifier.verdict(probabilities[0])
+        if reason is None:
+            read = f'"letter":{letters[first]},"confidence":{probabilities[0]}'
+            why = f'"needs_motion":{self._moves[first]},"reason":null'
+        else:
+            read, why = '"letter":null,"confidence":0', f'"needs_motion":false,"reason":"{reason}"'
         return (
-            f'{{"type":"reading","seq":{answer.seq},"letter":{letters[first]},"confidence":{probabilities[0]},'
-            f'"handedness":"{_MIRRORED[side] if mirrored else side}","alternatives":[{alternatives}],'
-            f'"needs_motion":{self._moves[first]},"reason":null,{answer.text}{self._tail}'
+            f'{{"type":"reading","seq":{answer.seq},{read},"handedness":"{_MIRRORED[side] if mirrored else side}",'
+            f'"alternatives":[{alternatives}],{why},{answer.text}{self._tail}'
         )
 
     def write_no_hand(self, answer: "Answer") -> str:
