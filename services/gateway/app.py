@@ -30,6 +30,7 @@ from services.gateway.routes import (
     jobs,
     metrics,
     models,
+    page,
     recognitions,
     samples,
 )
@@ -76,6 +77,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     for module in _ROUTES:
         app.include_router(module.router)
+    app.include_router(page.router)
+    page.install(app)
     errors.install(app)
     app.state.metrics = Metrics()
     # Added last is outermost.
