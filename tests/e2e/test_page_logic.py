@@ -1,5 +1,8 @@
 """What the page reckons by itself: words from held letters, lessons, fingers compared, hints on data."""
 
+import json
+from itertools import pairwise
+
 import pytest
 from browsers import Visit
 
@@ -18,17 +21,14 @@ def spell(run):
     """Show a speller (held letter or None, hand there, milliseconds) in steps of 50 ms; returns text and progress."""
 
     def shown(steps, then=""):
-        return run(
-            f"""
+        return run(f"""
             const {{ Speller }} = await import('/page/live/speller.js');
             const speller = new Speller({{ holdMs: 700, pauseMs: 1500 }});
             let now = 0;
-            for (const [letter, isThere, ms] of {steps}) for (const end = now + ms; now < end; now += 50) speller.see(letter, isThere, now);
+            for (const [letter, isThere, ms] of {json.dumps(steps)})
+              for (const end = now + ms; now < end; now += 50) speller.see(letter, isThere, now);
             {then}
-            return speller.text;""".replace("None", "null")
-            .replace("True", "true")
-            .replace("False", "false")
-        )
+            return speller.text;""")
 
     return shown
 
@@ -65,7 +65,8 @@ def test_a_lesson_goes_on_when_its_letter_was_held(run):
         const { Course } = await import('/page/practice/course.js');
         const course = new Course(['A', 'B']);
         const seen = [];
-        for (const [letter, at] of [['A', 0], [null, 200], ['A', 300], ['A', 700], ['A', 900], ['A', 1500], ['A', 1900], ['B', 2000], ['B', 2600], ['B', 3600]]) {
+        const shown = [['A', 0], [null, 200], ['A', 300], ['A', 700], ['A', 900], ['A', 1500], ['A', 1900]];
+        for (const [letter, at] of [...shown, ['B', 2000], ['B', 2600], ['B', 3600]]) {
           course.see(letter, at);
           seen.push(`${course.letter ?? '-'}${course.isRight ? '!' : ''}`);
         }
@@ -77,7 +78,7 @@ def test_letters_are_drawn_as_often_as_asked_and_never_twice_in_a_row(run):
         const { drawLetters } = await import('/page/practice/course.js');
         return Array.from({ length: 50 }, () => drawLetters(['A', 'B', 'C'], 10));""")
     assert all(len(letters) == 10 for letters in drawn)
-    assert all(one != other for letters in drawn for one, other in zip(letters, letters[1:], strict=False))
+    assert all(one != other for letters in drawn for one, other in pairwise(letters))
     assert {letter for letters in drawn for letter in letters} == set("ABC")
 
 
@@ -115,9 +116,9 @@ def test_what_a_data_set_lacks_is_told(run):
 
 
 def test_every_name_that_the_service_tells_has_a_text(run):
-    text = run(
-        "const { text } = await import('/page/text.js'); return [text.jobs.states, text.jobs.kinds, text.teach.states, text.live.reasons];"
-    )
+    text = run("""
+        const { text } = await import('/page/text.js');
+        return [text.jobs.states, text.jobs.kinds, text.teach.states, text.live.reasons];""")
     states, kinds, samples, reasons = map(set, text)
     assert states == set(JobState)
     assert kinds == set(JobKind) - {JobKind.EXTRACTION_SHARD}
