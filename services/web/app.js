@@ -37,17 +37,19 @@ function App() {
   const Screen = loaded.value[name];
   const main = useRef(null);
   const isFirst = useRef(true);
+  const links = useRef(null);
   useEffect(() => {
     // Readers of screens are taken to the new screen, as a new page would.
     if (!isFirst.current) main.current.focus({ preventScroll: true });
     isFirst.current = false;
     scrollTo(0, 0);
+    links.current.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   }, [name]);
   return html`
     <a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), main.current.focus())}>${text.skip}</a>
     <nav class="bar" aria-label=${text.menu}>
       <a class="brand" href="#/live"><img src="/page/icon.svg" alt="" width="28" height="28" />${text.brand}</a>
-      <div class="links">
+      <div class="links" ref=${links}>
         ${Object.entries(text.screens).map(([id, title]) => html`<a key=${id} href="#/${id}"
           aria-current=${id === name ? "page" : null}>${title}</a>`)}
       </div>

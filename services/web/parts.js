@@ -1,5 +1,6 @@
 // Pieces that several screens show.
-import { html, useRef, useState } from "./html.js";
+import { apiKey, request } from "./api.js";
+import { html, useEffect, useRef, useState } from "./html.js";
 import { text } from "./text.js";
 
 /** A problem of a call, or any other error, with what to do about it. */
@@ -67,6 +68,18 @@ export function DropZone({ accept, multiple, onFiles, children, label, isFolder 
       onChange=${(event) => (onFiles(event.target), (event.target.value = ""))} />
     <button onClick=${() => input.current.click()}>${label}</button>
   </div>`;
+}
+
+/** A picture of the API; one that needs a key is fetched with it. */
+export function Picture({ path, alt = "", ...rest }) {
+  const [url, setUrl] = useState(apiKey.value ? null : path);
+  useEffect(() => {
+    if (!apiKey.value) return undefined;
+    let made = null;
+    request("GET", path).then(async (answer) => setUrl((made = URL.createObjectURL(await answer.blob()))), () => {});
+    return () => made && URL.revokeObjectURL(made);
+  }, [path]);
+  return html`<img src=${url} alt=${alt} loading="lazy" ...${rest} />`;
 }
 
 export function Meter({ value, total, label }) {

@@ -295,6 +295,8 @@ await fetch(path, {
     kinds: { extraction: "Extraction", training: "Training", evaluation: "Evaluation", export: "Export", model_import: "Import of a model", probe: "Probe" },
     none: "No job fits.",
     more: "More",
+    groups: "Accuracy by signer, the worst first",
+    groupColumns: ["Signer, worst first", "Accuracy", "Photographs"],
     position: (n) => (n ? `${n} before it in its queue` : "Next in its queue; is a worker there? See System."),
     waits: "It waits for the jobs that it needs.",
     rate: (rate, unit) => `${rate} ${unit}/s`,

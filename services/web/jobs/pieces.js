@@ -1,7 +1,7 @@
 // How a job is shown: its state, how far it is, its files, and what can be done with it.
 import { call, download, once } from "../api.js";
 import { html, useEffect, useState } from "../html.js";
-import { bytes, duration, Meter, ProblemNote } from "../parts.js";
+import { bytes, duration, Meter, Picture, ProblemNote } from "../parts.js";
 import { text } from "../text.js";
 import { ENDED } from "./watching.js";
 
@@ -40,6 +40,7 @@ export function JobActions({ job, onChange, onRetry, onProblem }) {
       onProblem(error);
     }
   };
+  if (job.state === "succeeded") return null;
   return html`<div class="row">
     ${!ENDED.has(job.state) && html`<button disabled=${job.state === "cancelling"} onClick=${act("cancel", onChange)}>${text.jobs.cancel}</button>`}
     ${["failed", "cancelled"].includes(job.state) && html`<button onClick=${act("retry", onRetry, once())}>
@@ -55,7 +56,8 @@ export function Files({ job }) {
   if (!files.length) return null;
   const path = (name) => `/api/v1/jobs/${job.id}/artifacts/${encodeURIComponent(name)}`;
   return html`<section><h2>${text.jobs.files}</h2><ul class="files">${files.map(({ name, size_bytes: size }) => html`<li key=${name}>
-    <button class="quiet" onClick=${() => download(path(name), name)}>${name}</button><span class="muted small">${bytes(size)}</span></li>`)}</ul></section>`;
+    <button class="quiet" onClick=${() => download(path(name), name)}>${name}</button><span class="muted small">${bytes(size)}</span></li>`)}</ul>
+    <div class="plots">${files.filter(({ media_type: type }) => type === "image/png").map(({ name }) => html`<${Picture} key=${name} path=${path(name)} alt=${name} />`)}</div></section>`;
 }
 
 export function Log({ lines }) {

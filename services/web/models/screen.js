@@ -62,8 +62,8 @@ function OneModel({ model }) {
       <div><dt>SHA-256</dt><dd><code>${model.sha256.slice(0, 16)}…</code></dd></div>
     </dl></section>
     <section class="card"><div class="row wrap"><h2 class="grow">${text.models.evaluations}</h2><${Evaluate} model=${model} /></div>
-      ${model.evaluations.length === 0 ? html`<p class="muted">${text.models.notEvaluated}</p>` : html`<div class="scroll" tabindex="0"><table>
-        <thead><tr>${text.models.columns.map((title) => html`<th key=${title}>${title}</th>`)}</tr></thead>
+      ${model.evaluations.length === 0 ? html`<p class="muted">${text.models.notEvaluated}</p>` : html`<div class="scroll" tabindex="0" role="region" aria-label=${text.models.evaluations}><table>
+        <thead><tr>${text.models.columns.map((title) => html`<th key=${title} scope="col">${title}</th>`)}</tr></thead>
         <tbody>${model.evaluations.map((one) => html`<tr key=${one.job_id}><td><a href="#/jobs/${one.job_id}">${ago(one.created_at)}</a></td><td>${one.n_rows}</td>
           <td>${accuracy(one.accuracy)}</td><td>${accuracy(one.unseen_accuracy)}</td><td>${accuracy(one.macro_f1)}</td>
           <td>${one.worst_group == null ? "–" : `${accuracy(one.worst_group_accuracy)} (${one.worst_group || text.models.unknown})`}</td></tr>`)}</tbody></table></div>`}

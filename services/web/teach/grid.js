@@ -1,6 +1,7 @@
 // The photographs of a data set: looked at, given another letter, left out.
-import { apiKey, call, request } from "../api.js";
+import { call } from "../api.js";
 import { html, signal, useEffect, useState } from "../html.js";
+import { Picture } from "../parts.js";
 import { text } from "../text.js";
 
 const PAGE = 60;
@@ -50,21 +51,9 @@ export function Grid({ dataset, label, signer, revision, onChange, onProblem }) 
     <ul class="photos">${samples.value.map((sample) => html`<li key=${sample.id} class=${sample.state}>
       <button onKeyDown=${onKey(sample)} onClick=${() => change(sample, { excluded: sample.state !== "excluded" })} aria-describedby="grid-keys"
         aria-label=${text.teach.photograph(sample.label, sample.signer, text.teach.states[sample.state] ?? sample.state)}>
-        <${Picture} path=${`${base(dataset)}/${sample.id}/image`} /><span>${sample.label}</span>
+        <${Picture} path=${`${base(dataset)}/${sample.id}/image`} width="120" height="120" /><span>${sample.label}</span>
         ${["excluded", "no_hand", "unreadable"].includes(sample.state) && html`<em>${text.teach.states[sample.state]}</em>`}</button></li>`)}</ul>
     ${cursor.value && html`<button onClick=${() => look(cursor.value)}>${text.jobs.more}</button>`}</section>`;
-}
-
-/** A picture of the API; one that needs a key is fetched with it. */
-function Picture({ path }) {
-  const [url, setUrl] = useState(apiKey.value ? null : path);
-  useEffect(() => {
-    if (!apiKey.value) return undefined;
-    let made = null;
-    request("GET", path).then(async (answer) => setUrl((made = URL.createObjectURL(await answer.blob()))), () => {});
-    return () => made && URL.revokeObjectURL(made);
-  }, [path]);
-  return html`<img src=${url} alt="" loading="lazy" width="120" height="120" />`;
 }
 
 const base = (dataset) => `/api/v1/datasets/${encodeURIComponent(dataset)}/samples`;

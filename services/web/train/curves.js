@@ -10,14 +10,17 @@ export function Curve({ epochs, figure, title, isShare }) {
   const place = useRef(null);
   const chart = useRef(null);
   const data = [epochs.map((epoch) => epoch.epoch), epochs.map((epoch) => epoch[`train_${figure}`]), epochs.map((epoch) => epoch[`val_${figure}`])];
+  const latest = useRef(data);
+  latest.current = data;
   useEffect(() => {
+    const box = place.current;
     const draw = () => {
       chart.current?.destroy();
-      chart.current = new uPlot(options(place.current.clientWidth, isShare), data, place.current);
+      chart.current = new uPlot(options(box.clientWidth, isShare), latest.current, box);
     };
     draw();
-    const observer = new ResizeObserver(() => chart.current.setSize({ width: place.current.clientWidth, height: HEIGHT_PX }));
-    observer.observe(place.current);
+    const observer = new ResizeObserver(() => chart.current.setSize({ width: box.clientWidth, height: HEIGHT_PX }));
+    observer.observe(box);
     // Colours are read when the chart is made.
     const themes = new MutationObserver(draw);
     themes.observe(document.documentElement, { attributeFilter: ["data-theme"] });
@@ -50,6 +53,7 @@ function options(width, isShare) {
     axes: [{ ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200] }, { ...axis, size: 56, values }],
     series: [{ label: text.train.epoch }, line(text.train.training, "--edge", { dash: [6, 5] }), line(text.train.validation, "--accent")],
     cursor: { y: false },
+    legend: { live: false },
   };
 }
 
