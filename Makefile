@@ -41,6 +41,7 @@ bench: setup ## Measure speed against floors taken in the same run
 	$(BIN)/python tests/bench/bench_recognition.py
 	$(BIN)/python tests/bench/bench_jobs.py
 	$(BIN)/python tests/bench/bench_job_list.py
+	$(BIN)/python tests/bench/bench_page.py
 
 chaos: setup ## Kill, freeze and restart everything under 1,000 jobs, and account for each
 	ASL_CHAOS=long $(BIN)/pytest tests/chaos

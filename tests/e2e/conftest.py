@@ -14,14 +14,13 @@ from typing import NoReturn
 
 import httpx
 import pytest
-from browsers import BrowserMissing, running, write_film
+from browsers import STILL_LETTERS, BrowserMissing, running, write_film
 from PIL import Image
 from playwright.sync_api import Browser
 
 from asl.infra import page_files
 
 RECOGNITIONS = "/api/v1/asl/recognitions"
-STILL_LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"
 _START_LIMIT_S = 60
 
 

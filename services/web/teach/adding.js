@@ -61,7 +61,8 @@ async function addOne(dataset, { file, path }, usual, state) {
     return;
   }
   const folders = path.split("/").slice(0, -1);
-  const label = folders.at(-1) ?? usual.label;
+  const isLetterless = folders.length === 1 && usual.label && folders[0].length > 1; // a folder of one letter's pictures
+  const label = isLetterless ? usual.label : folders.at(-1) ?? usual.label;
   if (!label) throw new Problem({ detail: "no folder tells its letter" });
   const sample = await addPhotograph(dataset, file, file.name, label, folders.length > 2 ? folders.at(-2) : usual.signer);
   if (Date.now() - new Date(sample.created_at) > 60_000) state.nThere += 1;

