@@ -89,7 +89,7 @@ def test_letters_are_drawn_as_often_as_asked_and_never_twice_in_a_row(run):
         ("U", "V", "index-middle", "spread"),
         ("V", "U", "index-middle", "close"),
         ("S", "Y", "pinky", "straighten"),
-        ("L", "D", "thumb", "tuck"),
+        ("L", "A", "index", "bend"),
         ("I", "A", "pinky", "bend"),
     ],
 )
