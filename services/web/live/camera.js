@@ -30,12 +30,12 @@ export class HandCamera {
   /** Ask for the camera and begin; throws what `getUserMedia` does, or why hands cannot be found. */
   async start() {
     if (!navigator.mediaDevices) throw new DOMException("no camera here", "NotSupportedError");
+    this.finder = handFinder(); // loads while the user is asked
     const stream = await navigator.mediaDevices.getUserMedia(ASKED);
     this.#stream = stream;
     stream.getVideoTracks()[0].onended = () => this.#stream && this.onProblem(new DOMException("", "NotReadableError"));
     this.video.srcObject = stream;
     await this.video.play();
-    this.finder = handFinder();
     await this.finder.ready;
     this.#next();
   }

@@ -2,7 +2,7 @@
 import { signal } from "../html.js";
 import { LiveSocket } from "./socket.js";
 
-const SMOOTH = 0.15;
+const SMOOTH = 0.15; // of the newest round trip in the one that is shown
 
 /** A connection, and what came of it. */
 export class Reading {

@@ -11,7 +11,7 @@ import { WordBox } from "./word.js";
 
 const FIGURES_EVERY_MS = 500;
 
-const mode = signal("idle"); // "idle", "camera" or "photo"
+const mode = signal("idle"); // or "camera"
 const problem = signal(null);
 const spelled = signal({ text: "", progress: 0 });
 const figures = signal({ fps: 0, ms: 0, nPassedOver: 0 });

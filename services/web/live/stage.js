@@ -1,4 +1,4 @@
-// The mirrored camera with the hand's skeleton over it, and how well it goes.
+// The mirrored camera with the hand's skeleton over it.
 import { html, signal, useEffect, useRef } from "../html.js";
 import { text } from "../text.js";
 import { HandCamera } from "./camera.js";
@@ -7,15 +7,15 @@ import { drawSkeleton } from "./skeleton.js";
 /**
  * Shows the camera while it is mounted.
  *
- * @param {{onFound: Function, onProblem: Function, figures?: object}} props `onFound` gets each hand, or its absence;
- *   `onProblem` an error; `children` are laid over the picture's lower edge.
+ * @param {{onFound: Function, onProblem: Function, cameraRef?: object}} props `onFound` gets each hand, or its absence;
+ *   `onProblem` an error; `cameraRef` the camera; `children` are laid over the picture.
  */
-export function Stage({ onFound, onProblem, onReady, cameraRef, children }) {
+export function Stage({ onFound, onProblem, cameraRef, children }) {
   const video = useRef(null);
   const canvas = useRef(null);
   const phase = useRef(signal("starting")).current;
   const handlers = useRef({});
-  handlers.current = { onFound, onProblem, onReady };
+  handlers.current = { onFound, onProblem };
   useEffect(() => {
     const fail = (error) => handlers.current.onProblem(error);
     const camera = new HandCamera(video.current, (found) => {
@@ -25,7 +25,7 @@ export function Stage({ onFound, onProblem, onReady, cameraRef, children }) {
     }, fail);
     if (cameraRef) cameraRef.current = camera;
     let isGone = false;
-    camera.start().then(() => (isGone ? camera.stop() : handlers.current.onReady?.()), (error) => isGone || fail(error));
+    camera.start().then(() => isGone && camera.stop(), (error) => isGone || fail(error));
     return () => {
       isGone = true;
       camera.stop();
@@ -41,7 +41,7 @@ export function Stage({ onFound, onProblem, onReady, cameraRef, children }) {
   </div>`;
 }
 
-/** Say in words why there is no camera; `null` for errors that tell themselves. */
+/** Say in words why there is no camera, or no hand to be found. */
 export function cameraProblem(error) {
   const said = text.camera[error.name];
   return said ? { detail: said[0], hint: said[1] } : { detail: text.camera.failed(error.message), hint: text.camera.failedHint };

@@ -93,7 +93,7 @@ export function Capture({ dataset, label, signer, onTaken, onProblem, onStop }) 
     <//>
     <p class="why" role="status">${say()}</p>
     <div class="row wrap">
-      <button class="primary big grow" disabled=${!canTake} onPointerDown=${hold(true)} onPointerUp=${hold(false)} onPointerLeave=${hold(false)}
+      <button class="primary big grow held" disabled=${!canTake} onPointerDown=${hold(true)} onPointerUp=${hold(false)} onPointerLeave=${hold(false)}
         onKeyDown=${hold(true)} onKeyUp=${hold(false)} onBlur=${stop}>${text.teach.hold(label ?? "")}</button>
       <button class="big" disabled=${!canTake || count.value > 0 || isTaking.value} onClick=${burst}>${text.teach.burst(BURST)}</button>
       <button onClick=${onStop}>${text.live.stop}</button>
