@@ -85,7 +85,7 @@ def _take_some(page):
     expect(page.get_by_text("A hand is seen")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="Hold to take A").focus()
     page.keyboard.down("Space")
-    expect(page.get_by_test_id("taken")).not_to_have_text(re.compile("^[01]?$"), timeout=30_000)
+    expect(page.get_by_test_id("taken")).not_to_have_text("0", timeout=30_000)
     page.keyboard.up("Space")
     page.get_by_role("button", name="Stop").click()
 
@@ -105,7 +105,7 @@ def test_the_data_set_has_the_folders_letters_and_signers_and_the_cameras(taught
     assert {key: n for key, n in told.items() if key[1] != "eve"} == {
         (letter, signer): 5 for letter in LETTERS for signer in ("ann", "bob")
     }
-    assert told["A", "eve"] == len(samples) >= 2
+    assert told["A", "eve"] == len(samples) >= 1
     assert taught.hosts == {platform.url.partition("//")[2]}
     assert not taught.complaints
 

@@ -21,6 +21,7 @@ export function Capture({ dataset, label, signer, onTaken, onProblem, onStop }) 
   const nWaiting = useRef(0);
   const camera = useRef(null);
   const timer = useRef(null);
+  const ids = useRef(new Set());
   const canTake = Boolean(label && signer);
 
   const stop = () => {
@@ -29,6 +30,7 @@ export function Capture({ dataset, label, signer, onTaken, onProblem, onStop }) 
   };
   useEffect(() => {
     taken.value = { n: 0, nRefused: 0 };
+    ids.current = new Set();
     return () => {
       clearInterval(timer.current);
       count.value = 0;
@@ -54,7 +56,8 @@ export function Capture({ dataset, label, signer, onTaken, onProblem, onStop }) 
     try {
       const blob = await photograph(camera.current.video);
       const sample = await addPhotograph(dataset, blob, `${label}-${Date.now()}.jpg`, label, signer);
-      taken.value = { ...taken.value, n: taken.value.n + 1 };
+      ids.current.add(sample.id); // a frame like one before is not kept twice
+      taken.value = { ...taken.value, n: ids.current.size };
       onTaken(sample);
     } catch (error) {
       stop();
