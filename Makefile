@@ -9,13 +9,14 @@ DATA ?= ../shared/data
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(STAMP) ## Make .venv and the cached hand landmarker model
+setup: $(STAMP) ## Make .venv, the cached hand landmarker model and the page's files
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed, found " + sys.version.split()[0] + "; name one: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	$(BIN)/asl landmarker
+	$(BIN)/asl page || echo 'Going on without the page.'
 	@touch $@
 
 run: setup ## Serve the API on 127.0.0.1:8000 and recognise a rendered sample
@@ -40,6 +41,7 @@ bench: setup ## Measure speed against floors taken in the same run
 	$(BIN)/python tests/bench/bench_recognition.py
 	$(BIN)/python tests/bench/bench_jobs.py
 	$(BIN)/python tests/bench/bench_job_list.py
+	$(BIN)/python tests/bench/bench_page.py
 
 chaos: setup ## Kill, freeze and restart everything under 1,000 jobs, and account for each
 	ASL_CHAOS=long $(BIN)/pytest tests/chaos

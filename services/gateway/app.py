@@ -31,6 +31,7 @@ from services.gateway.routes import (
     live,
     metrics,
     models,
+    page,
     recognitions,
     samples,
 )
@@ -78,6 +79,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     for module in _ROUTES:
         app.include_router(module.router)
+    app.include_router(page.router)
+    page.install(app)
     errors.install(app)
     app.state.metrics = Metrics()
     # Added last is outermost.

@@ -46,6 +46,7 @@ STATUS: Final[Mapping[type[errors.AslError], HTTPStatus]] = {
     errors.OutOfMemory: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.LandmarkerUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.PageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.ModelNotLoaded: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Busy: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,

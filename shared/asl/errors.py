@@ -28,6 +28,7 @@ AslError
 |   `-- DependencyFailed         dependency_failed
 `-- Unavailable                  something this needs is not there now
     |-- LandmarkerUnavailable    landmarker_unavailable
+    |-- PageUnavailable          page_unavailable
     |-- ModelNotLoaded           model_not_loaded
     |-- Busy                     busy
     `-- DeadlineExceeded         deadline_exceeded
@@ -212,6 +213,12 @@ class LandmarkerUnavailable(Unavailable):
     """The hand landmarker's model file is not there and could not be put together."""
 
     code = "landmarker_unavailable"
+
+
+class PageUnavailable(Unavailable):
+    """The page's third-party files are not there and could not be fetched."""
+
+    code = "page_unavailable"
 
 
 class ModelNotLoaded(Unavailable):

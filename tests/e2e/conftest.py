@@ -10,10 +10,15 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import httpx
 import pytest
+from browsers import STILL_LETTERS, BrowserMissing, running, write_film
 from PIL import Image
+from playwright.sync_api import Browser
+
+from asl.infra import page_files
 
 RECOGNITIONS = "/api/v1/asl/recognitions"
 _START_LIMIT_S = 60
@@ -122,6 +127,26 @@ def blank_jpeg() -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (320, 240), "teal").save(file, "JPEG")
     return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Lend a browser whose camera sees a hand that shows the letters of `STILL_LETTERS`, one after another."""
+    if not page_files.folder().is_dir():
+        _miss("the page's files are missing: asl page")
+    film = write_film(tmp_path_factory.mktemp("film") / "film.mjpeg", STILL_LETTERS)
+    with contextlib.ExitStack() as stack:
+        try:
+            lent = stack.enter_context(running(film))
+        except BrowserMissing as error:
+            _miss(str(error))
+        yield lent
+
+
+def _miss(why: str) -> NoReturn:
+    if os.environ.get("CI"):
+        pytest.fail(why)
+    pytest.skip(why)
 
 
 def _is_kept(name: str) -> bool:

@@ -19,6 +19,8 @@ from asl.infra.stores import storage_of
 
 PUBLIC = {"GET /healthz", "GET /readyz", "GET /metrics"}
 OUTSIDE_THE_DOCUMENT = {"/docs", "/redoc", "/openapi.json"}
+PAGE = {"/", "/page/hand_landmarker.task"}
+"""Files, the same for everybody."""
 RECOGNITION = {
     "POST /api/v1/asl/recognitions",
     "POST /api/v1/asl/recognitions/batch",
@@ -185,7 +187,9 @@ def test_the_document_tells_of_all_routes_and_which_need_a_key(world):
     for call in _calls(world):
         assert bool(document[call.path][call.method.lower()].get("security")) == (call.name not in PUBLIC), call.name
     hidden = {route.path for route in world.client.app.routes if getattr(route, "include_in_schema", None) is False}
-    assert {path for path in hidden if not path.startswith(tuple(OUTSIDE_THE_DOCUMENT))} <= {"/static-offline-docs"}
+    assert {path for path in hidden if not path.startswith(tuple(OUTSIDE_THE_DOCUMENT))} <= PAGE | {
+        "/static-offline-docs"
+    }
 
 
 def test_public_routes_answer_without_a_key(world):

@@ -50,6 +50,7 @@ def render_hand(
     signer: int | None = None,
     size: tuple[int, int] = (480, 480),
     handedness: Handedness = "right",
+    background: NDArray[np.float32] | None = None,
 ) -> RenderedHand:
     """Render a hand that shows a letter; the same arguments give the same pixels.
 
@@ -59,6 +60,7 @@ def render_hand(
         signer: names the signer: pictures of one have the same bones, girth and skin.
         size: width and height of the picture in pixels.
         handedness: the hand that signs; a left hand's picture is the right one's mirror image.
+        background: (height, width, 3) float32 in [0, 1], RGB: what is behind the hand; drawn from the seed if None.
 
     Raises:
         ValueError: `letter` is no letter of the alphabet.
@@ -73,7 +75,7 @@ def render_hand(
     hand_px = float(np.linalg.norm(hand.bones.knuckles[1])) * 2.0 * camera.focal / camera.distance
     colour = shade(surface, sample_skin(signer_rng), sample_light(rng), hand_px, rng)
     mask = (surface.depth < FAR_PX).astype(np.float32)
-    image = _develop(colour, mask, draw_background(size, rng), rng)
+    image = _develop(colour, mask, draw_background(size, rng) if background is None else background, rng)
     rendered = RenderedHand(
         image=image,
         landmarks=_landmarks(joints, camera, size),

@@ -1,0 +1,75 @@
+// The shell: which screen is shown, by the address's hash, and what stands around it.
+import { needsKey } from "./api.js";
+import { effect, html, render, signal, useEffect, useRef } from "./html.js";
+import { LiveScreen } from "./live/screen.js";
+import { KeyForm } from "./system.js";
+import { text } from "./text.js";
+
+const route = signal(parse());
+const theme = signal(document.documentElement.dataset.theme ?? "");
+const loaded = signal({ live: LiveScreen });
+const loaders = {
+  practice: async () => (await import("./practice/screen.js")).PracticeScreen,
+  teach: async () => (await import("./teach/screen.js")).TeachScreen,
+  train: async () => (await import("./train/screen.js")).TrainScreen,
+  models: async () => (await import("./models/screen.js")).ModelsScreen,
+  jobs: async () => (await import("./jobs/screen.js")).JobsScreen,
+  system: async () => (await import("./system.js")).SystemScreen,
+};
+
+addEventListener("hashchange", () => (route.value = parse()));
+
+effect(() => {
+  const { name } = route.value;
+  document.title = `${text.screens[name]} – ${text.title}`;
+  if (!loaded.peek()[name]) {
+    loaders[name]().then((screen) => (loaded.value = { ...loaded.peek(), [name]: screen }));
+  }
+});
+
+function parse() {
+  const [name, ...rest] = location.hash.slice(2).split("/").map(decodeURIComponent);
+  return name in text.screens ? { name, rest } : { name: "live", rest: [] };
+}
+
+function App() {
+  const { name, rest } = route.value;
+  const Screen = loaded.value[name];
+  const main = useRef(null);
+  const isFirst = useRef(true);
+  const links = useRef(null);
+  useEffect(() => {
+    // Readers of screens are taken to the new screen, as a new page would.
+    if (!isFirst.current) main.current.focus({ preventScroll: true });
+    isFirst.current = false;
+    scrollTo(0, 0);
+    links.current.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [name]);
+  return html`
+    <a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), main.current.focus())}>${text.skip}</a>
+    <nav class="bar" aria-label=${text.menu}>
+      <a class="brand" href="#/live"><img src="/page/icon.svg" alt="" width="28" height="28" />${text.brand}</a>
+      <div class="links" ref=${links}>
+        ${Object.entries(text.screens).map(([id, title]) => html`<a key=${id} href="#/${id}"
+          aria-current=${id === name ? "page" : null}>${title}</a>`)}
+      </div>
+      <button class="quiet theme" onClick=${switchTheme} aria-label=${text.theme.label}>
+        ${isDark() ? text.theme.light : text.theme.dark}</button>
+    </nav>
+    <main id="main" ref=${main} tabindex="-1" key=${name}>
+      ${needsKey.value && name !== "system" && html`<section class="card key"><${KeyForm} /></section>`}
+      ${Screen ? html`<${Screen} rest=${rest} />` : null}
+    </main>`;
+}
+
+function isDark() {
+  return (theme.value || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+}
+
+function switchTheme() {
+  theme.value = isDark() ? "light" : "dark";
+  document.documentElement.dataset.theme = theme.value;
+  localStorage.setItem("theme", theme.value);
+}
+
+render(html`<${App} />`, document.getElementById("app"));

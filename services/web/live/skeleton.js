@@ -1,0 +1,47 @@
+// Draws a hand's 21 points and their connections over its picture.
+
+const CONNECTIONS = [
+  [0, 1], [1, 2], [2, 3], [3, 4], [0, 5], [5, 6], [6, 7], [7, 8], [5, 9], [9, 10], [10, 11], [11, 12],
+  [9, 13], [13, 14], [14, 15], [15, 16], [13, 17], [0, 17], [17, 18], [18, 19], [19, 20],
+];
+const TIPS = new Set([4, 8, 12, 16, 20]);
+const LINE = "rgb(255 255 255 / 92%)";
+const SHADE = "rgb(10 20 30 / 45%)";
+const JOINT = "#56B4E9";
+
+/**
+ * Draw, or clear where there is no hand.
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @param {Float32Array|number[]|null} points 21 x (x, y, z), x and y in [0, 1]
+ * @param {number} width of the picture, in pixels
+ * @param {number} height
+ */
+export function drawSkeleton(canvas, points, width, height) {
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  const pen = canvas.getContext("2d");
+  pen.clearRect(0, 0, width, height);
+  if (!points) return;
+  const unit = Math.max(width, height) / 640;
+  const at = (index) => [points[3 * index] * width, points[3 * index + 1] * height];
+  pen.lineCap = "round";
+  for (const [colour, thickness] of [[SHADE, 7], [LINE, 3.5]]) {
+    pen.strokeStyle = colour;
+    pen.lineWidth = thickness * unit;
+    pen.beginPath();
+    for (const [from, to] of CONNECTIONS) {
+      pen.moveTo(...at(from));
+      pen.lineTo(...at(to));
+    }
+    pen.stroke();
+  }
+  for (let index = 0; index < 21; index += 1) {
+    pen.beginPath();
+    pen.arc(...at(index), (TIPS.has(index) ? 6 : 4.5) * unit, 0, 2 * Math.PI);
+    pen.fillStyle = JOINT;
+    pen.fill();
+    pen.lineWidth = 1.5 * unit;
+    pen.strokeStyle = "#fff";
+    pen.stroke();
+  }
+}

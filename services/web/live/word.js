@@ -1,0 +1,59 @@
+// The word being spelled, and what can be done with it.
+import { html, signal, useRef } from "../html.js";
+import { text } from "../text.js";
+
+const HOLDS_MS = [400, 700, 1000, 1500];
+const holdMs = signal(Number(localStorage.getItem("hold-ms")) || 700);
+const isCopied = signal(false);
+
+export function WordBox({ speller, spelled, onChange }) {
+  const input = useRef(null);
+  speller.holdMs = holdMs.value;
+  const act = (action) => () => {
+    action();
+    onChange();
+  };
+  const copy = async () => {
+    await navigator.clipboard.writeText(speller.text);
+    isCopied.value = true;
+    setTimeout(() => (isCopied.value = false), 1500);
+  };
+  const choose = (event) => {
+    holdMs.value = Number(event.target.value);
+    localStorage.setItem("hold-ms", holdMs.value);
+  };
+  const voice = localVoice();
+  return html`<section class="card word" aria-label=${text.word.title}>
+    <label class="sr" for="word">${text.word.title}</label>
+    <input id="word" ref=${input} value=${spelled.text} placeholder=${text.word.placeholder} autocomplete="off"
+      autocapitalize="characters" spellcheck="false" data-testid="word"
+      onInput=${(event) => (speller.type(event.target.value.toUpperCase()), onChange())} />
+    <div class="row wrap">
+      <button onClick=${act(() => speller.space())}>${text.word.space}</button>
+      <button onClick=${act(() => speller.backspace())}>${text.word.backspace}</button>
+      <button onClick=${act(() => speller.undo())}>${text.word.undo}</button>
+      <button onClick=${act(() => speller.clear())}>${text.word.clear}</button>
+      <span class="grow"></span>
+      <label class="inline">${text.word.hold}
+        <select onChange=${choose} value=${holdMs.value}>
+          ${HOLDS_MS.map((ms) => html`<option key=${ms} value=${ms}>${ms / 1000} s</option>`)}
+        </select></label>
+      <button disabled=${!spelled.text} onClick=${copy}>${isCopied.value ? text.copied : text.copy}</button>
+      <button disabled=${!spelled.text || !voice} title=${voice ? "" : text.word.noVoice}
+        onClick=${() => speak(spelled.text, voice)}>${text.word.speak}</button>
+    </div>
+    <p class="muted small">${text.word.how}</p>
+  </section>`;
+}
+
+/** A voice of this machine: others would send the words away. */
+function localVoice() {
+  return globalThis.speechSynthesis?.getVoices().find((voice) => voice.localService && voice.lang.startsWith("en"));
+}
+
+function speak(words, voice) {
+  const utterance = new SpeechSynthesisUtterance(words.toLowerCase());
+  utterance.voice = voice;
+  speechSynthesis.cancel();
+  speechSynthesis.speak(utterance);
+}

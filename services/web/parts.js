@@ -1,0 +1,108 @@
+// Pieces that several screens show.
+import { apiKey, request } from "./api.js";
+import { html, useEffect, useRef, useState } from "./html.js";
+import { text } from "./text.js";
+
+/** A problem of a call, or any other error, with what to do about it. */
+export function ProblemNote({ problem, onClose }) {
+  if (!problem) return null;
+  return html`<div class="problem" role="alert">
+    <div><strong>${sentence(problem.detail ?? problem.message)}</strong>
+      ${problem.hint && html`<p>${problem.hint}</p>`}</div>
+    ${onClose && html`<button class="quiet" aria-label=${text.close} onClick=${onClose}>×</button>`}
+  </div>`;
+}
+
+/** Letters with bars, best first; the first is the answer. */
+export function Bars({ alternatives }) {
+  return html`<ol class="bars" aria-label=${text.live.alternatives}>
+    ${alternatives.map(({ letter, confidence }) => html`<li key=${letter}>
+      <span class="bar-letter">${letter}</span>
+      <span class="track"><span class="fill" style=${{ transform: `scaleX(${confidence})` }}></span></span>
+      <span class="figure">${percent(confidence)}</span>
+    </li>`)}
+  </ol>`;
+}
+
+/** How what was just done is done from code. */
+export function Code({ curl, python, js }) {
+  const all = { curl, Python: python, JavaScript: js };
+  const [shown, setShown] = useState("curl");
+  const [isCopied, setCopied] = useState(false);
+  const copy = async () => {
+    await navigator.clipboard.writeText(all[shown]);
+    setCopied(true);
+    setTimeout(() => setCopied(false), 1500);
+  };
+  return html`<details class="code">
+    <summary>${text.code.title}</summary>
+    <div class="row" role="group" aria-label=${text.code.language}>
+      ${Object.keys(all).map((name) => html`<button key=${name} class="chip" aria-pressed=${name === shown}
+        onClick=${() => setShown(name)}>${name}</button>`)}
+      <span class="grow"></span>
+      <button class="quiet" onClick=${copy}>${isCopied ? text.copied : text.copy}</button>
+    </div>
+    <pre tabindex="0"><code>${all[shown]}</code></pre>
+  </details>`;
+}
+
+/** A heading with a line that says what the screen is for. */
+export function Head({ title, children, action }) {
+  return html`<header class="head"><div><h1>${title}</h1><p>${children}</p></div>${action}</header>`;
+}
+
+/** Takes files by click, by key and by dropping. */
+export function DropZone({ accept, multiple, onFiles, children, label, isFolder }) {
+  const input = useRef(null);
+  const [isOver, setOver] = useState(false);
+  const drop = (event) => {
+    event.preventDefault();
+    setOver(false);
+    onFiles(event.dataTransfer);
+  };
+  return html`<div class="drop ${isOver ? "over" : ""}" onDragOver=${(event) => (event.preventDefault(), setOver(true))}
+    onDragLeave=${() => setOver(false)} onDrop=${drop}>
+    ${children}
+    <input ref=${input} type="file" class="hidden" accept=${accept} multiple=${multiple} webkitdirectory=${isFolder}
+      aria-label=${label} tabindex="-1"
+      onChange=${(event) => (onFiles(event.target), (event.target.value = ""))} />
+    <button onClick=${() => input.current.click()}>${label}</button>
+  </div>`;
+}
+
+/** A picture of the API; one that needs a key is fetched with it. */
+export function Picture({ path, alt = "", ...rest }) {
+  const [url, setUrl] = useState(apiKey.value ? null : path);
+  useEffect(() => {
+    if (!apiKey.value) return undefined;
+    let made = null;
+    request("GET", path).then(async (answer) => setUrl((made = URL.createObjectURL(await answer.blob()))), () => {});
+    return () => made && URL.revokeObjectURL(made);
+  }, [path]);
+  return html`<img src=${url} alt=${alt} loading="lazy" ...${rest} />`;
+}
+
+export function Meter({ value, total, label }) {
+  return html`<progress value=${total ? value : null} max=${total || null} aria-label=${label}></progress>`;
+}
+
+export const percent = (share) => (share == null ? "–" : `${(100 * share).toFixed(share > 0.9995 || share < 0.1 ? 0 : share > 0.99 ? 1 : 0)} %`);
+
+/** A share with one decimal, for accuracies. */
+export const accuracy = (share) => (share == null ? "–" : `${(100 * share).toFixed(1)} %`);
+
+export const sentence = (words = "") => words.charAt(0).toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? "" : ".");
+
+/** A span of time, for people. */
+export function duration(seconds) {
+  if (seconds == null) return "–";
+  if (seconds < 90) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+export function ago(time) {
+  const seconds = (Date.now() - new Date(time)) / 1000;
+  return seconds < 5 ? text.now : text.ago(duration(seconds).replace(/\.\d/, ""));
+}
+
+export const bytes = (count) => (count < 1e6 ? `${Math.ceil(count / 1e3)} kB` : `${(count / 1e6).toFixed(1)} MB`);

@@ -1,0 +1,148 @@
+// Practice: a drawn hand to copy, and what to change until it is right.
+import { html, signal, useEffect, useMemo, useRef } from "../html.js";
+import { Reading } from "../live/reading.js";
+import { cameraProblem, Stage } from "../live/stage.js";
+import { Code, Head, ProblemNote } from "../parts.js";
+import { text } from "../text.js";
+import { Course, drawLetters } from "./course.js";
+import { inPixels, largestDifference } from "./fingers.js";
+
+const N_LETTERS = 10;
+const ADVICE_EVERY_MS = 400;
+const SAMPLE_SIZE = 480;
+
+const samples = signal(null); // letter -> {is_motion, landmarks}
+const isOn = signal(false);
+const word = signal("");
+const course = signal(null);
+const tick = signal(0); // the course is no signal: this tells of its changes
+const advice = signal(null);
+const problem = signal(null);
+
+export function PracticeScreen() {
+  useEffect(() => {
+    load();
+    return () => (isOn.value = false);
+  }, []);
+  tick.value;
+  return html`<${Head} title=${text.practice.title}>${text.practice.lead}<//>
+    <${ProblemNote} problem=${problem.value} onClose=${() => (problem.value = null)} />
+    ${isOn.value ? html`<${Lesson} />` : html`<${Choice} />`}
+    <${Code} ...${text.live.code(location.origin, location.host)} />`;
+}
+
+function Choice() {
+  const begin = (letters) => {
+    problem.value = null;
+    course.value = new Course(letters);
+    isOn.value = true;
+  };
+  const spell = (event) => {
+    event.preventDefault();
+    if (word.value) begin([...word.value]);
+  };
+  const still = Object.keys(samples.value ?? {}).filter((letter) => !samples.value[letter].is_motion);
+  return html`<div class="columns even">
+      <section class="card"><h2>${text.practice.lettersTitle}</h2><p class="muted">${text.practice.lettersLead(N_LETTERS)}</p>
+        <button class="primary big" disabled=${!still.length} onClick=${() => begin(drawLetters(still, N_LETTERS))}>${text.practice.letters}</button>
+      </section>
+      <section class="card"><h2>${text.practice.wordTitle}</h2><p class="muted">${text.practice.wordLead}</p>
+        <form class="row" onSubmit=${spell}>
+          <input class="grow" aria-label=${text.practice.word} placeholder=${text.practice.word} value=${word.value} maxlength="30"
+            onInput=${(event) => (word.value = event.target.value = event.target.value.toUpperCase().replace(/[^A-Z]/g, ""))} />
+          <button disabled=${!word.value}>${text.practice.spell}</button>
+        </form>
+      </section>
+    </div>
+    <section class="card"><h2>${text.practice.alphabet}</h2>
+      <div class="chart">${Object.entries(samples.value ?? {}).map(([letter, { is_motion: isMotion }]) => html`<figure key=${letter}>
+        <img src="/page/samples/${letter}.jpg" alt=${text.photo.sample(letter)} loading="lazy" width="200" height="200" />
+        <figcaption>${letter}${isMotion ? html`<small>${text.practice.starts}</small>` : ""}</figcaption></figure>`)}</div>
+    </section>`;
+}
+
+function Lesson() {
+  const reading = useMemo(() => new Reading(), []);
+  const lastAdvice = useRef(0);
+  useEffect(() => () => reading.close(), []);
+  const now = course.value;
+  const onFound = (found) => {
+    reading.send(found);
+    const atMs = performance.now();
+    if (now.see(found.points && reading.stable.value, atMs)) tick.value += 1;
+    if (atMs - lastAdvice.current < ADVICE_EVERY_MS) return;
+    lastAdvice.current = atMs;
+    advice.value = advise(found, now.letter);
+  };
+  const onProblem = (error) => {
+    problem.value = cameraProblem(error);
+    isOn.value = false;
+  };
+  return html`<ol class="tiles" aria-label=${text.practice.progress(now.nRight, now.letters.length)}>
+      ${now.letters.map((letter, index) => html`<li key=${index} class=${tileClass(now, index)}
+        aria-current=${index === now.index ? "step" : null}>${letter}</li>`)}
+    </ol>
+    <div class="columns even">
+      <div>
+        <${Stage} onFound=${onFound} onProblem=${onProblem}>
+          ${reading.now.value?.letter && html`<p class="seen">${text.practice.seen} <strong>${reading.stable.value ?? reading.now.value.letter}</strong></p>`}
+        <//>
+        <div class="row under"><button onClick=${() => (isOn.value = false)}>${text.practice.stop}</button>
+          <p class="muted grow">${text.live.privacy}</p></div>
+      </div>
+      ${now.isDone ? html`<${Done} />` : html`<${Target} reading=${reading} />`}
+    </div>`;
+}
+
+function Target({ reading }) {
+  const now = course.value;
+  const skip = () => {
+    now.next();
+    tick.value += 1;
+  };
+  const isMotion = samples.value[now.letter]?.is_motion;
+  const socket = reading.state.value === "open" ? null : text.live.closed[reading.closeCode.value] ?? text.live.connecting;
+  return html`<section class="card target ${now.isRight ? "right" : ""}">
+    <div class="row"><h2 class="grow">${text.practice.show(now.letter)}</h2><button onClick=${skip}>${text.practice.skip}</button></div>
+    <div class="stage square"><div class="mirror"><img class="photo" src="/page/samples/${now.letter}.jpg" alt=${text.photo.sample(now.letter)} /></div>
+      ${now.isRight && html`<span class="tick" aria-hidden="true">✓</span>`}</div>
+    <p class="advice" role="status" data-testid="advice">${now.isRight ? text.practice.right : socket ?? say(advice.value)}</p>
+    ${isMotion && html`<p class="muted small">${text.live.motion(now.letter)}</p>`}
+  </section>`;
+}
+
+function Done() {
+  const now = course.value;
+  return html`<section class="card done-card" role="status"><p class="letter">✓</p>
+    <h2>${text.practice.done(now.nRight, now.letters.length)}</h2>
+    <button class="primary" onClick=${() => (isOn.value = false)}>${text.practice.again}</button></section>`;
+}
+
+function tileClass(now, index) {
+  if (index < now.index || (index === now.index && now.isRight)) return "past";
+  return index === now.index ? "current" : "";
+}
+
+/** Compare the hand with the drawn one, which is a right hand of a picture that is not mirrored. */
+function advise({ points, side, width, height }, letter) {
+  if (!points) return { how: "none" };
+  const wanted = samples.value[letter];
+  if (!wanted) return null;
+  const hand = inPixels(points, width, height).map(([x, y, z]) => [side === "left" ? -x : x, y, z]);
+  return largestDifference(hand, inPixels(wanted.landmarks.flat(), SAMPLE_SIZE, SAMPLE_SIZE)) ?? { how: "alike" };
+}
+
+function say(found) {
+  if (!found) return "";
+  if (!found.finger) return text.practice.advice[found.how];
+  return text.practice.change(text.practice.fingers[found.finger], text.practice.how[found.how]);
+}
+
+async function load() {
+  try {
+    const answer = await fetch("/page/samples/index.json");
+    samples.value = Object.fromEntries((await answer.json()).map((entry) => [entry.letter, entry]));
+  } catch (error) {
+    problem.value = error;
+  }
+}

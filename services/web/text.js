@@ -1,0 +1,360 @@
+// Every text of the page, in English; a translation is another file like this one.
+
+export const text = {
+  title: "ASL fingerspelling",
+  brand: "ASL",
+  menu: "Screens",
+  skip: "Skip to the content",
+  close: "Close",
+  copy: "Copy",
+  copied: "Copied",
+  save: "Save",
+  now: "just now",
+  ago: (span) => `${span} ago`,
+  theme: { label: "Switch between light and dark", light: "Light", dark: "Dark" },
+  screens: { live: "Live", practice: "Practice", teach: "Teach", train: "Train", models: "Models", jobs: "Jobs", system: "System" },
+
+  code: { title: "Do this from code", language: "Language" },
+
+  camera: {
+    NotAllowedError: ["The camera may not be used", "Allow it for this page in the browser's settings, or read a photograph below."],
+    NotFoundError: ["No camera was found", "Plug one in, or read a photograph below."],
+    NotReadableError: ["The camera is taken by another program, or was unplugged", "Close what uses it and start again."],
+    NotSupportedError: ["This browser gives no camera to this page", "Open it as localhost or over https: browsers allow cameras only there. A photograph can be read below."],
+    OverconstrainedError: ["The camera has no picture of a usable size", "Try another camera, or read a photograph below."],
+    failed: (message) => `Hands cannot be found in this browser: ${message}`,
+    failedHint: "It needs WebAssembly and WebGL 2. A photograph can be read below: that is done by the service.",
+  },
+
+  live: {
+    title: "Live",
+    lead: "Sign a letter of the alphabet: it is read as you hold it.",
+    welcome: "Show one hand to the camera, as you would to somebody facing you.",
+    start: "Start the camera",
+    stop: "Stop",
+    starting: "Starting the camera and the hand finder …",
+    privacy: "The video stays in this browser: only 21 points of the hand are sent to this service.",
+    video: "Your camera, mirrored",
+    letter: "The letter read now",
+    alternatives: "The likeliest letters",
+    fps: "frames/s",
+    landmarksMs: "finding",
+    roundTrip: "round trip",
+    dropped: "passed over",
+    connecting: "Connecting …",
+    lost: "The connection is lost; trying again …",
+    closed: {
+      1013: "The service has no model to read with; see System.",
+      4400: "This page and this service do not understand each other: load the page again.",
+      4401: "The service asks for an API key: enter it under System.",
+      4403: "This key, or this page's address, may not read live.",
+      4429: "Too many cameras are read at once; trying again …",
+    },
+    reasons: { no_hand: "No hand is seen. Show the whole hand, in good light." },
+    unsure: "Not sure yet: hold the hand still.",
+    motion: (letter) => `${letter} is a movement; this is how it starts.`,
+    sure: (share) => `Read with ${share} confidence.`,
+    said: (letter) => `Letter ${letter}`,
+    hand: { left: "Left hand", right: "Right hand" },
+    noSide: "No hand",
+    model: (version) => `model ${version}`,
+    code: (origin, host) => ({
+      curl: `curl -F "file=@sign.jpg" ${origin}/api/v1/asl/recognitions`,
+      python: `from pathlib import Path
+
+from asl.client import Client
+
+with Client("${origin}") as client:
+    print(client.recognize(Path("sign.jpg")).letter)`,
+      js: `const socket = new WebSocket("ws://${host}/api/v1/asl/live", "asl.live.v1");
+socket.onmessage = ({ data }) => console.log(JSON.parse(data));
+socket.onopen = () => socket.send(JSON.stringify({
+  type: "landmarks", seq: 1, landmarks, // 21 x [x, y, z] of MediaPipe
+  image_width: 640, image_height: 480, handedness: "right",
+}));`,
+    }),
+  },
+
+  photo: {
+    choose: "Read a photograph",
+    drop: "Drop one here, or",
+    reading: "Reading …",
+    letter: (letter, share) => `${letter}, ${share} confidence`,
+    samples: "Or try a drawn hand",
+    sample: (letter) => `Drawn hand: ${letter}`,
+    drawn: "These hands are nobody's: this project draws them. A photograph is sent to this service, read there, and not kept.",
+  },
+
+  word: {
+    title: "The word being spelled",
+    placeholder: "Hold a letter to add it",
+    how: "Hold a letter until its ring closes. Let go before the same letter again. Take the hand away for a space.",
+    space: "Space",
+    backspace: "Delete",
+    undo: "Undo",
+    clear: "Clear",
+    speak: "Speak",
+    noVoice: "This machine has no English voice of its own; others would send the words away.",
+    hold: "Hold for",
+  },
+
+  practice: {
+    title: "Practice",
+    lead: "Copy the drawn hand. It says when you are right, and what to change when you are not.",
+    lettersTitle: "Letters",
+    lettersLead: (count) => `${count} letters in random order. J and Z are left out: they are movements.`,
+    letters: "Start",
+    wordTitle: "A word",
+    wordLead: "Your name, perhaps: it is spelled letter by letter.",
+    word: "Word to spell",
+    spell: "Spell it",
+    alphabet: "The alphabet",
+    starts: "starts so, then moves",
+    progress: (right, total) => `${right} of ${total} right`,
+    seen: "seen:",
+    stop: "Stop",
+    skip: "Skip",
+    show: (letter) => `Show ${letter}`,
+    right: "Right!",
+    advice: { none: "Show your hand to the camera.", alike: "Nearly the same as the drawn hand: turn it a little, and hold still." },
+    change: (finger, how) => `${finger}: ${how}.`,
+    fingers: {
+      thumb: "Thumb", index: "Index finger", middle: "Middle finger", ring: "Ring finger", pinky: "Little finger",
+      "index-middle": "Index and middle finger", "middle-ring": "Middle and ring finger", "ring-pinky": "Ring and little finger",
+    },
+    how: {
+      straighten: "straighten it", bend: "bend it more", spread: "spread them", close: "bring them together",
+      tuck: "bring it in", out: "stretch it out",
+    },
+    done: (right, total) => `${right} of ${total} letters right`,
+    again: "Once more",
+  },
+
+  teach: {
+    title: "Teach",
+    lead: "A data set: photographs of each letter, by people whose names keep them apart.",
+    oneLead: "Choose a letter, show it to the camera from several sides, and go on with the next.",
+    make: "A new data set",
+    name: "Its name",
+    makeIt: "Make it",
+    summary: (n, letters, signers) => `${n} photographs · ${letters} letters · ${signers} ${signers === 1 ? "signer" : "signers"}`,
+    letters: "Letters",
+    letter: (letter, n) => `${letter}, ${n} photographs`,
+    signer: "Who signs",
+    signerName: "Name",
+    train: "Train on these",
+    hints: {
+      oneLetter: "At least two letters are needed to train.",
+      oneSigner: "One signer alone tells nothing about others: more people help more than more photographs.",
+      noSigner: (n) => `${n} photographs name no signer; they count as one group.`,
+      few: (letters, enough) => `Fewer than ${enough} photographs: ${letters}`,
+      uneven: (most, least) => `Uneven: ${most} photographs of one letter, ${least} of another. Class weights help, more photographs help more.`,
+    },
+    fromCamera: "From the camera",
+    fromCameraLead: "Choose a letter above and say who signs. Frames without a hand are not taken.",
+    fromFiles: "From files",
+    fromFilesLead: "Folders named after letters, within folders named after signers if there are several people. Archives are read the same way.",
+    folder: "Choose a folder",
+    files: "Choose files",
+    drop: "Drop a folder here, or",
+    dropFiles: (letter) => (letter ? `Photographs of ${letter}, or archives` : "Archives; photographs once a letter is chosen"),
+    uploaded: (added, there, refused) => `${added} added · ${there} were there already · ${refused} refused`,
+    refusedFiles: "What was refused",
+    needsLetter: "Choose a letter first.",
+    needsSigner: "Say who signs first: that keeps people apart when a model is judged.",
+    ready: (letter) => `A hand is seen. Show ${letter}, and turn it a little meanwhile.`,
+    hold: (letter) => `Hold to take ${letter}`,
+    burst: (n) => `3-2-1, take ${n}`,
+    taken: "taken",
+    refused: "without a hand",
+    sent: "These photographs are sent to this service and kept there, in this data set.",
+    photographs: (letter) => (letter ? `Photographs of ${letter}` : "Photographs"),
+    noPhotographs: "None yet.",
+    keys: "Arrow keys move; a letter key gives another letter; Delete, or a click, leaves a photograph out or takes it in again.",
+    photograph: (letter, signer, state) => `${letter}${signer ? `, ${signer}` : ""}, ${state}`,
+    show: "Show",
+    states: { "": "all", new: "new", found: "hand found", no_hand: "no hand", unreadable: "unreadable", excluded: "left out" },
+    code: (origin, name, letter) => ({
+      curl: `curl -X POST ${origin}/api/v1/datasets -H "Content-Type: application/json" -d '{"name": "${name}"}'
+curl -F "file=@sign.jpg" -F label=${letter} -F signer=ann ${origin}/api/v1/datasets/${encodeURIComponent(name)}/samples`,
+      python: `from pathlib import Path
+
+from asl.client import Client
+
+with Client("${origin}") as client:
+    client.datasets.create("${name}")
+    client.datasets.upload_folder("${name}", Path("photographs"))  # SIGNER/LETTER/*.jpg`,
+      js: `const form = new FormData();
+form.append("file", file);
+form.append("label", "${letter}");
+form.append("signer", "ann");
+await fetch("${origin}/api/v1/datasets/${encodeURIComponent(name)}/samples", { method: "POST", body: form });`,
+    }),
+  },
+
+  train: {
+    title: "Train",
+    lead: "A model from a data set. Hands are found first where they were not; that is done once.",
+    none: "There is no data set yet: make one first.",
+    dataset: "Data set",
+    start: "Train",
+    describe: (letters, signers) => `${letters} letters, ${signers} ${signers === 1 ? "signer" : "signers"}${signers === 1 ? ": validation will be on the same person" : ", kept apart in validation"}.`,
+    advanced: (n) => (n ? `Options (${n} changed)` : "Options"),
+    unset: { train_rows_per_class: "all", temperature: "fitted" },
+    recent: "Trainings",
+    best: (share) => `validation ${share}`,
+    closable: "It goes on when this page is closed, and is found here again.",
+    first: (title) => `First: ${title}`,
+    accuracy: "Accuracy",
+    loss: "Loss",
+    epoch: "Epoch",
+    training: "Training",
+    validation: "Validation",
+    now: (epoch, share, rate) => `Epoch ${epoch}: validation ${share}, learning rate ${rate}`,
+    said: (title, epoch, train, val) => `${title}, epoch ${epoch}: training ${train}, validation ${val}`,
+    made: (version, epoch, share) => `Made ${version}: the best epoch was ${epoch}, with ${share} in validation.`,
+    toModels: "See it among the models",
+    honest: "The epoch was chosen by this figure, so it flatters. Evaluate the model on people whom it never saw.",
+    code: (origin, body) => ({
+      curl: `curl -X POST ${origin}/api/v1/jobs -H "Content-Type: application/json" \\
+    -d '${JSON.stringify(body)}'`,
+      python: `from asl.client import Client
+from asl.contracts import FeaturesRef, TrainingOptions, TrainingRequest
+
+with Client("${origin}") as client:
+    job = client.jobs.submit(TrainingRequest(
+        data=(FeaturesRef(dataset="${body.data[0].dataset}"),),
+        options=TrainingOptions.model_validate_json('${JSON.stringify(body.options)}'),
+    ))
+    for event in client.jobs.watch(job.id):
+        print(event.kind, event.data)`,
+      js: `const job = await (await fetch("${origin}/api/v1/jobs", {
+  method: "POST",
+  headers: { "Content-Type": "application/json" },
+  body: JSON.stringify(${JSON.stringify(body)}),
+})).json();`,
+    }),
+  },
+
+  models: {
+    title: "Models",
+    lead: "Every model that was trained or imported here, and the one that answers.",
+    number: (n) => `Model ${n}`,
+    none: "No model was trained here yet; the one that comes with the package answers.",
+    answers: (version) => `${version} answers`,
+    aliases: { production: "in production", candidate: "candidate" },
+    summary: (share, letters) => `validation ${share} · ${letters} letters`,
+    promote: "Promote to production",
+    promoted: (n) => `Model ${n} is in production, and answers within seconds.`,
+    rollback: "Back to the model before",
+    refused: (n) => `Model ${n} was not promoted`,
+    reason: "Why it is promoted all the same",
+    force: "Promote all the same",
+    history: "In production",
+    by: (name) => `by ${name}`,
+    forced: "although the gate refused",
+    download: (size) => `Download (.pt, ${size})`,
+    export: "Export to ONNX",
+    letters: "Letters",
+    validation: "Validation",
+    from: "Made by",
+    sources: { training: "a training", import: "an import" },
+    evaluations: "Evaluations",
+    notEvaluated: "Not evaluated yet. Evaluate it on people whom it never saw.",
+    columns: ["When", "Rows", "Accuracy", "Never seen", "Macro F1", "Worst signer"],
+    unknown: "unknown",
+    on: "On",
+    evaluate: "Evaluate",
+    card: "Model card",
+    code: (origin, id, number) => ({
+      curl: `curl ${origin}/api/v1/models
+curl -X PUT ${origin}/api/v1/models/aliases/production -H "Content-Type: application/json" \\
+    -H 'If-Match: "0"' -d '{"model": "${id}"}'`,
+      python: `from asl.client import Client
+
+with Client("${origin}") as client:
+    model = client.models.get(${number})
+    client.models.promote(model.id)`,
+      js: `const path = "${origin}/api/v1/models/aliases/production";
+const etag = (await fetch(path)).headers.get("ETag") ?? '"0"';
+await fetch(path, {
+  method: "PUT",
+  headers: { "Content-Type": "application/json", "If-Match": etag },
+  body: JSON.stringify({ model: "${id}" }),
+});`,
+    }),
+  },
+
+  jobs: {
+    title: "Jobs",
+    lead: "All long work, the newest first.",
+    all: "all",
+    state: "State",
+    kind: "Kind",
+    states: { waiting: "waiting", queued: "queued", running: "at work", cancelling: "stopping", succeeded: "done", failed: "failed", cancelled: "cancelled" },
+    kinds: { extraction: "Extraction", training: "Training", evaluation: "Evaluation", export: "Export", model_import: "Import of a model", probe: "Probe" },
+    none: "No job fits.",
+    more: "More",
+    groups: "Accuracy by signer, the worst first",
+    groupColumns: ["Signer, worst first", "Accuracy", "Photographs"],
+    position: (n) => (n ? `${n} before it in its queue` : "Next in its queue; is a worker there? See System."),
+    waits: "It waits for the jobs that it needs.",
+    rate: (rate, unit) => `${rate} ${unit}/s`,
+    left: (span) => `${span} left`,
+    cancel: "Cancel",
+    retry: "Try again",
+    resume: "Go on from the last checkpoint",
+    files: "Files",
+    log: (n) => `Log (${n} lines)`,
+    facts: (when, attempt, took) => `Asked for ${when}${attempt > 1 ? ` · attempt ${attempt}` : ""}${took ? ` · took ${took}` : ""}`,
+    curves: "See its curves",
+    needs: "Needs",
+    asked: "What was asked for",
+    result: "What it came to",
+    code: (origin) => ({
+      curl: `curl "${origin}/api/v1/jobs?state=failed"`,
+      python: `from asl.client import Client
+
+with Client("${origin}") as client:
+    for job in client.jobs.list():
+        print(job.kind, job.state)`,
+      js: `const { items } = await (await fetch("${origin}/api/v1/jobs")).json();`,
+    }),
+    oneCode: (origin, id) => ({
+      curl: `curl ${origin}/api/v1/jobs/${id}
+curl -N ${origin}/api/v1/jobs/${id}/events`,
+      python: `from asl.client import Client
+
+with Client("${origin}") as client:
+    for event in client.jobs.watch("${id}"):
+        print(event.kind, event.data)`,
+      js: `const events = new EventSource("${origin}/api/v1/jobs/${id}/events");
+events.addEventListener("progress", ({ data }) => console.log(JSON.parse(data)));`,
+    }),
+  },
+
+  system: {
+    title: "System",
+    lead: "How each part of the service is, looked at every few seconds.",
+    status: { ready: "Everything is at work.", degraded: "Letters are read. Something that jobs need is missing." },
+    parts: "Parts",
+    ok: "There",
+    missing: "Missing",
+    names: {
+      classifier: "Classifier", landmarker: "Hand landmarker", database: "Database", storage: "Store",
+      "worker-cpu": "Worker for processors", "worker-gpu": "Worker for GPUs", dispatcher: "Dispatcher", broker: "Broker",
+    },
+    classifier: "Who answers",
+    sources: { starter: "the model that comes with the package", production: "the model in production", path: "a file of the operator's" },
+    reads: (letters) => `Reads ${letters}`,
+    key: "API key",
+    keyHint: "Only where the service asks for one; it stays in this browser. The operator makes one with: asl key create NAME",
+    code: (origin) => ({
+      curl: `curl ${origin}/readyz\ncurl ${origin}/api/v1/asl/model`,
+      python: `import httpx
+
+print(httpx.get("${origin}/readyz").json())`,
+      js: `const ready = await (await fetch("${origin}/readyz")).json();`,
+    }),
+  },
+};

@@ -1,0 +1,118 @@
+// Train: choose a data set, press one button, and watch.
+import { call, list, once } from "../api.js";
+import { html, signal, useEffect } from "../html.js";
+import { Files, JobActions, JobError, JobProgress, Log, StateChip, titleOf } from "../jobs/pieces.js";
+import { useWatched } from "../jobs/watching.js";
+import { accuracy, ago, Code, Head, ProblemNote } from "../parts.js";
+import { text } from "../text.js";
+import { Curve, show } from "./curves.js";
+import { Options } from "./options.js";
+
+const N_RECENT = 8;
+
+const datasets = signal(null);
+const recent = signal([]);
+const chosen = signal("");
+const options = signal({});
+const isBusy = signal(false);
+const problem = signal(null);
+
+export function TrainScreen({ rest: [id] }) {
+  return id ? html`<${Training} id=${id} key=${id} />` : html`<${Start} />`;
+}
+
+function Start() {
+  useEffect(() => {
+    load();
+  }, []);
+  const found = datasets.value?.find(({ name }) => name === chosen.value);
+  const body = { kind: "training", data: [{ dataset: chosen.value || "NAME" }], options: options.value };
+  return html`<${Head} title=${text.train.title}>${text.train.lead}<//>
+    <${ProblemNote} problem=${problem.value} onClose=${() => (problem.value = null)} />
+    <section class="card">
+      ${datasets.value?.length === 0
+        ? html`<p>${text.train.none} <a href="#/teach">${text.screens.teach}</a></p>`
+        : html`<div class="row wrap"><label class="inline grow">${text.train.dataset}
+            <select value=${chosen.value} onChange=${({ target }) => (chosen.value = target.value)}>
+              ${datasets.value?.map(({ name, n_samples: n }) => html`<option key=${name} value=${name}>${name} (${n})</option>`)}</select></label>
+          <button class="primary big" disabled=${!found || isBusy.value} onClick=${() => submit(body)}>${text.train.start}</button></div>`}
+      ${found && html`<p class="muted small">${describe(found)}</p>`}
+      <details><summary>${text.train.advanced(Object.keys(options.value).length)}</summary>
+        <${Options} values=${options.value} onChange=${(changed) => (options.value = changed)} /></details>
+    </section>
+    ${recent.value.length > 0 && html`<section class="card list"><h2>${text.train.recent}</h2>${recent.value.map((job) => html`<a key=${job.id} class="line"
+      href="#/train/${job.id}"><${StateChip} state=${job.state} /><strong>${titleOf(job)}</strong>
+      <span class="muted grow">${job.result ? text.train.best(accuracy(job.result.val_accuracy)) : ""}</span><span class="muted small">${ago(job.created_at)}</span></a>`)}</section>`}
+    <${Code} ...${text.train.code(location.origin, body)} />`;
+}
+
+function Training({ id }) {
+  const watched = useWatched(id);
+  const job = watched.job.value;
+  const epochs = watched.epochs.value;
+  if (!job) return html`<${ProblemNote} problem=${watched.problem.value} />`;
+  const last = epochs.at(-1);
+  return html`<p><a href="#/train">← ${text.train.title}</a></p>
+    <${Head} title=${titleOf(job)} action=${html`<${StateChip} state=${job.state} />`}>${text.train.closable}<//>
+    <${ProblemNote} problem=${watched.problem.value} />
+    <${JobError} error=${job.error} />
+    <section class="card">
+      ${job.state === "waiting" ? html`<${Before} ids=${job.depends_on} />` : html`<${JobProgress} job=${job} progress=${watched.progress.value ?? job.progress} />`}
+      <${JobActions} job=${job} onChange=${(changed) => (watched.job.value = changed)}
+        onRetry=${(made) => (location.hash = `#/train/${made.id}`)} onProblem=${(error) => (watched.problem.value = error)} />
+      ${job.state === "succeeded" && html`<${Made} job=${job} />`}
+    </section>
+    ${last && html`<div class="columns even">
+      <section class="card"><${Curve} epochs=${epochs} figure="accuracy" title=${text.train.accuracy} isShare=${true} /></section>
+      <section class="card"><${Curve} epochs=${epochs} figure="loss" title=${text.train.loss} /></section></div>
+      <p class="muted small figures-line" data-testid="epoch">${text.train.now(last.epoch, show(last.val_accuracy, true), last.learning_rate?.toPrecision(2))}</p>`}
+    <${Log} lines=${watched.lines.value} />
+    <section class="card"><${Files} job=${job} /></section>
+    <${Code} ...${text.jobs.oneCode(location.origin, id)} />`;
+}
+
+/** The extraction that a training waits for. */
+function Before({ ids }) {
+  return html`${ids.map((id) => html`<${Needed} key=${id} id=${id} />`)}`;
+}
+
+function Needed({ id }) {
+  const watched = useWatched(id);
+  const job = watched.job.value;
+  return job && html`<div><h2><a href="#/jobs/${id}">${text.train.first(titleOf(job))}</a></h2>
+    <${JobProgress} job=${job} progress=${watched.progress.value ?? job.progress} /><${JobError} error=${job.error} /></div>`;
+}
+
+function Made({ job }) {
+  const { version, best_epoch: epoch, val_accuracy: share } = job.result;
+  return html`<p class="banner good">${text.train.made(version, epoch, accuracy(share))} <a href="#/models">${text.train.toModels}</a></p>
+    <p class="muted small">${text.train.honest}</p>`;
+}
+
+function describe({ counts }) {
+  const signers = new Set(counts.map(({ signer }) => signer));
+  const labels = new Set(counts.map(({ label }) => label));
+  return text.train.describe(labels.size, signers.size);
+}
+
+async function load() {
+  try {
+    datasets.value = await list("/api/v1/datasets", 200);
+    chosen.value ||= datasets.value.find(({ n_samples: n }) => n)?.name ?? "";
+    recent.value = (await call("GET", `/api/v1/jobs?kind=training&limit=${N_RECENT}`)).items;
+  } catch (error) {
+    problem.value = error;
+  }
+}
+
+async function submit(body) {
+  [isBusy.value, problem.value] = [true, null];
+  try {
+    const job = await call("POST", "/api/v1/jobs", { json: body, headers: once() });
+    location.hash = `#/train/${job.id}`;
+  } catch (error) {
+    problem.value = error;
+  } finally {
+    isBusy.value = false;
+  }
+}

@@ -1,0 +1,87 @@
+"""Debian's Chromium, driven by Playwright, with a film of rendered hands for a camera."""
+
+import contextlib
+import shutil
+
+from playwright.sync_api import sync_playwright
+
+from asl.core.images import encode_jpeg
+from asl.core.synthetic.alphabet import render_alphabet
+
+STILL_LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"
+FRAMES_PER_S = 30
+"""At which Chromium plays a film of JPEGs."""
+_OPTIONS = ["--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader"]  # WebGL without a GPU
+_CAMERA = ["--use-fake-device-for-media-stream"]  # asks for leave, as a real one does
+
+
+class BrowserMissing(Exception):
+    """There is no Chromium."""
+
+
+def write_film(path, letters, *, seconds=2.0):
+    """Write a film in which a hand shows letters one after another; Chromium plays it over and over.
+
+    These are the hands that the page itself shows: what is tested is the road from the camera to the letter. How well
+    strange hands are read is measured elsewhere.
+    """
+    pictures = {hand.letter: encode_jpeg(hand.image) for hand in render_alphabet()}
+    with path.open("wb") as film:
+        for letter in letters:
+            film.write(pictures[letter] * round(seconds * FRAMES_PER_S))
+    return path
+
+
+@contextlib.contextmanager
+def running(film=None):
+    """Lend a browser.
+
+    Args:
+        film: What its camera sees; without one it has no camera.
+    """
+    program = shutil.which("chromium")
+    if program is None:
+        raise BrowserMissing("no chromium: apt-get install chromium")
+    camera = [*_CAMERA, f"--use-file-for-fake-video-capture={film}"] if film else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=[*_OPTIONS, *camera])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Visit:
+    """A page that is open, and all that it asked for and complained of."""
+
+    def __init__(self, browser, url, **options):
+        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | options)
+        self.page = self.context.new_page()
+        self.requests, self.complaints, self.sizes = [], [], {}
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.context.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("websocket", lambda socket: self.requests.append(socket.url))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", self._on_console)
+        self.page.on("requestfinished", self._on_finished)
+        self.page.goto(url)
+        self.page.wait_for_selector("h1")
+
+    @property
+    def hosts(self):
+        addresses = (url for url in self.requests if not url.startswith(("blob:", "data:")))
+        return {url.split("/")[2] for url in addresses}
+
+    def _on_console(self, message):
+        # MediaPipe writes its log as errors; what the browser itself refuses names the policy.
+        if "Content Security Policy" in message.text or "Refused to" in message.text:
+            self.complaints.append(message.text)
+
+    def _on_finished(self, request):
+        self.sizes[request.url] = request.sizes()["responseBodySize"]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.context.close()

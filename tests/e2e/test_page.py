@@ -1,0 +1,100 @@
+"""The page in a real browser: served from here alone, small, and of use without a camera."""
+
+import gzip
+import re
+
+import httpx
+import pytest
+from browsers import Visit
+from playwright.sync_api import expect
+
+FIRST_LOAD_LIMIT_BYTES = 250_000
+
+
+@pytest.fixture
+def visit(browser, service):
+    with Visit(browser, service.url, permissions=["camera"]) as made:
+        yield made
+
+
+def test_the_first_load_is_small_and_from_here_alone(visit, service):
+    visit.page.wait_for_load_state("networkidle")
+    assert visit.hosts == {f"127.0.0.1:{service.port}"}
+    assert not visit.complaints
+    pictures = sum(size for url, size in visit.sizes.items() if "/page/samples/" in url)
+    assert 0 < sum(visit.sizes.values()) - pictures <= FIRST_LOAD_LIMIT_BYTES
+    assert not [url for url in visit.requests if "vision" in url or "landmarker" in url]
+
+
+def test_texts_are_compressed_on_their_way(service):
+    with service.client() as client:
+        plain = client.get("/page/vendor/vision.mjs", headers={"Accept-Encoding": "identity"})
+        packed = client.get("/page/vendor/vision.mjs", headers={"Accept-Encoding": "gzip"})
+    assert packed.content == plain.content
+    assert packed.headers["content-encoding"] == "gzip"
+    assert len(gzip.compress(plain.content, 6)) < 0.4 * len(plain.content)
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/page/app.js", "/page/live/worker.js", "/page/vendor/vision.mjs", "/page/hand_landmarker.task"]
+)
+def test_every_file_comes_with_the_policy(service, path):
+    answer = httpx.get(service.url + path, trust_env=False)
+    assert answer.status_code == 200
+    policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == "'self'"
+    assert not re.search(
+        r"unsafe-(inline|eval)'|https?:|\*", answer.headers["content-security-policy"].replace("wasm-unsafe-eval", "")
+    )
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_what_the_policy_forbids_is_refused(visit):
+    visit.page.evaluate("fetch('http://example.invalid/').catch(() => {})")
+    visit.page.wait_for_timeout(200)
+    assert any("Content Security Policy" in complaint for complaint in visit.complaints)
+
+
+def test_no_file_outside_the_pages_folders_is_served(service):
+    for path in (
+        "../gateway/app.py",
+        "%2e%2e/gateway/app.py",
+        "..%2f..%2fpyproject.toml",
+        "vendor/../../gateway/app.py",
+    ):
+        answer = service.talk([f"GET /page/{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()])
+        assert answer.startswith(b"HTTP/1.1 404"), path
+
+
+def test_a_drawn_hand_and_a_photograph_are_read(visit, hand_jpeg):
+    visit.page.get_by_label("Drawn hand: L").click()
+    letter = visit.page.get_by_test_id("photo-letter")
+    letter.wait_for()
+    assert letter.inner_text() == "L"
+    visit.page.set_input_files(
+        "input[type=file]", {"name": "v.jpg", "mimeType": "image/jpeg", "buffer": hand_jpeg("W")}
+    )
+    expect(letter).to_have_text("W")
+    visit.page.set_input_files("input[type=file]", {"name": "v.jpg", "mimeType": "image/jpeg", "buffer": b"no picture"})
+    visit.page.get_by_role("alert").wait_for()
+
+
+def test_without_leave_for_the_camera_the_page_says_what_to_do(browser, service):
+    with Visit(browser, service.url) as visit:
+        visit.page.get_by_role("button", name="Start the camera").click()
+        problem = visit.page.get_by_role("alert")
+        problem.wait_for()
+        assert "may not be used" in problem.inner_text()
+        assert visit.page.get_by_role("button", name="Read a photograph").is_visible()
+
+
+def test_without_the_fetched_files_the_service_answers_and_says_how_to_get_them(
+    start_service, landmarker_path, tmp_path
+):
+    bare = start_service(XDG_CACHE_HOME=str(tmp_path), ASL_HAND_LANDMARKER_PATH=str(landmarker_path))
+    with bare.client() as client:
+        answer = client.get("/")
+        assert (answer.status_code, "asl page" in answer.text) == (200, True)
+        assert client.get("/page/style/base.css").status_code == 200
+        assert client.get("/page/vendor/preact.mjs").status_code == 404
+        assert client.get("/readyz").status_code == 200

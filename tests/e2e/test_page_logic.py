@@ -1,0 +1,126 @@
+"""What the page reckons by itself: words from held letters, lessons, fingers compared, hints on data."""
+
+import json
+from itertools import pairwise
+
+import pytest
+from browsers import Visit
+
+from asl.contracts import JobKind, JobState, NoLetter, SampleState
+
+
+@pytest.fixture(scope="module")
+def run(browser, service):
+    """Run lines of JavaScript among the page's modules, and return what they return."""
+    with Visit(browser, service.url) as visit:
+        yield lambda lines: visit.page.evaluate(f"(async () => {{ {lines} }})()")
+
+
+@pytest.fixture(scope="module")
+def spell(run):
+    """Show a speller (held letter or None, hand there, milliseconds) in steps of 50 ms; returns text and progress."""
+
+    def shown(steps, then=""):
+        return run(f"""
+            const {{ Speller }} = await import('/page/live/speller.js');
+            const speller = new Speller({{ holdMs: 700, pauseMs: 1500 }});
+            let now = 0;
+            for (const [letter, isThere, ms] of {json.dumps(steps)})
+              for (const end = now + ms; now < end; now += 50) speller.see(letter, isThere, now);
+            {then}
+            return speller.text;""")
+
+    return shown
+
+
+def test_a_letter_is_added_once_when_it_was_held_long_enough(spell):
+    assert spell([["A", True, 600]]) == ""
+    assert spell([["A", True, 800]]) == "A"
+    assert spell([["A", True, 9000]]) == "A"
+
+
+def test_a_letter_is_added_again_after_it_was_let_go(spell):
+    assert spell([["L", True, 800], [None, True, 100], ["L", True, 800]]) == "LL"
+    assert spell([["A", True, 400], ["B", True, 400], ["A", True, 400]]) == ""
+
+
+def test_a_pause_adds_one_space_and_none_at_the_start(spell):
+    away = [None, False, 5000]
+    assert spell([away, ["H", True, 800], ["I", True, 800], away, ["A", True, 800]]) == "HI A"
+    assert spell([["H", True, 800], [None, False, 1000], ["I", True, 800]]) == "HI"
+    assert spell([["H", True, 800], [None, True, 9000]]) == "H"
+
+
+def test_what_was_spelled_can_be_taken_back(spell):
+    word = [["H", True, 800], ["I", True, 800]]
+    assert spell(word, "speller.backspace();") == "H"
+    assert spell(word, "speller.backspace(); speller.undo();") == "HI"
+    assert spell(word, "speller.clear(); speller.undo(); speller.undo();") == "H"
+    assert spell(word, "for (let i = 0; i < 9; i += 1) speller.undo();") == ""
+    assert spell(word, "speller.space(); speller.type(speller.text + 'X');") == "HI X"
+
+
+def test_a_lesson_goes_on_when_its_letter_was_held(run):
+    assert run("""
+        const { Course } = await import('/page/practice/course.js');
+        const course = new Course(['A', 'B']);
+        const seen = [];
+        const shown = [['A', 0], [null, 200], ['A', 300], ['A', 700], ['A', 900], ['A', 1500], ['A', 1900]];
+        for (const [letter, at] of [...shown, ['B', 2000], ['B', 2600], ['B', 3600]]) {
+          course.see(letter, at);
+          seen.push(`${course.letter ?? '-'}${course.isRight ? '!' : ''}`);
+        }
+        return [seen.join(' '), course.nRight, course.isDone];""") == ["A A A A A! A! B B B! -", 2, True]
+
+
+def test_letters_are_drawn_as_often_as_asked_and_never_twice_in_a_row(run):
+    drawn = run("""
+        const { drawLetters } = await import('/page/practice/course.js');
+        return Array.from({ length: 50 }, () => drawLetters(['A', 'B', 'C'], 10));""")
+    assert all(len(letters) == 10 for letters in drawn)
+    assert all(one != other for letters in drawn for one, other in pairwise(letters))
+    assert {letter for letters in drawn for letter in letters} == set("ABC")
+
+
+@pytest.mark.parametrize(
+    ("shown", "wanted", "finger", "how"),
+    [
+        ("A", "A", None, None),
+        ("U", "V", "index-middle", "spread"),
+        ("V", "U", "index-middle", "close"),
+        ("S", "Y", "pinky", "straighten"),
+        ("L", "A", "index", "bend"),
+        ("I", "A", "pinky", "bend"),
+    ],
+)
+def test_the_finger_that_differs_most_is_told(run, shown, wanted, finger, how):
+    found = run(f"""
+        const {{ inPixels, largestDifference }} = await import('/page/practice/fingers.js');
+        const samples = await (await fetch('/page/samples/index.json')).json();
+        const hand = (letter) => inPixels(samples.find((one) => one.letter === letter).landmarks.flat(), 480, 480);
+        return largestDifference(hand('{shown}'), hand('{wanted}'));""")
+    assert found == ({"finger": finger, "how": how} if finger else None)
+
+
+def test_what_a_data_set_lacks_is_told(run):
+    def hints(*counts):
+        listed = [dict(zip(("label", "signer", "n_samples"), count, strict=True)) for count in counts]
+        return run(f"const {{ hints }} = await import('/page/teach/hints.js'); return hints({listed});")
+
+    assert hints() == []
+    assert hints(("A", "ann", 40), ("B", "ann", 40), ("A", "bob", 40), ("B", "bob", 40)) == []
+    assert any("One signer" in hint for hint in hints(("A", "ann", 40), ("B", "ann", 40)))
+    assert any("name no signer" in hint for hint in hints(("A", "", 40), ("B", "ann", 40)))
+    assert any("Fewer than" in hint and "A" in hint for hint in hints(("A", "ann", 5), ("B", "bob", 40)))
+    assert any("Uneven" in hint for hint in hints(("A", "ann", 400), ("B", "bob", 40)))
+
+
+def test_every_name_that_the_service_tells_has_a_text(run):
+    text = run("""
+        const { text } = await import('/page/text.js');
+        return [text.jobs.states, text.jobs.kinds, text.teach.states, text.live.reasons];""")
+    states, kinds, samples, reasons = map(set, text)
+    assert states == set(JobState)
+    assert kinds == set(JobKind) - {JobKind.EXTRACTION_SHARD}
+    assert samples == {"", *SampleState}
+    assert reasons >= set(NoLetter)
