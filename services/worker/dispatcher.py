@@ -64,10 +64,10 @@ class Dispatcher:
     def _ring_due(self) -> None:
         with self._database.reading() as session:
             due = jobs.n_due(session)
+        if not due and time.monotonic() - self._told_at <= _TELL_EVERY_S:
+            return  # nothing to ring for, and Redis was looked at lately
         try:
-            if not due:
-                self._look_at_broker()
-            for queue, n_jobs in due.items():
+            for queue, n_jobs in (due or {Queue.CPU: 0}).items():
                 for _ in range(min(n_jobs, _MAX_RINGS) - self._n_rung(queue)):
                     ring(self._celery, queue)
             self._note_broker(is_well=True)
@@ -79,10 +79,6 @@ class Dispatcher:
         """Count the rings that no worker has heard yet."""
         with self._celery.connection_for_write() as connection:
             return int(connection.default_channel.client.llen(str(queue)))
-
-    def _look_at_broker(self) -> None:
-        if time.monotonic() - self._told_at > _TELL_EVERY_S:
-            self._n_rung(Queue.CPU)
 
     def _note_broker(self, *, is_well: bool, why: str = "") -> None:
         if is_well != self._is_broker_well:
