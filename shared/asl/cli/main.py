@@ -34,6 +34,7 @@ _COMMANDS = (
     "asl.cli.serve:serve",
     "asl.cli.status:status",
     "asl.cli.landmarker:landmarker",
+    "asl.cli.bench:bench",
 )
 
 _GROUPS = {
