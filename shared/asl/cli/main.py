@@ -35,6 +35,7 @@ _COMMANDS = (
     "asl.cli.status:status",
     "asl.cli.landmarker:landmarker",
     "asl.cli.page:page",
+    "asl.cli.bench:bench",
 )
 
 _GROUPS = {
