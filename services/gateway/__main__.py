@@ -11,8 +11,6 @@ from services.gateway.http_protocol import TimedHttpProtocol
 _APP: Final = "services.gateway.app:create_app"
 _FRAME_OVERHEAD_BYTES: Final = 64 * 1024
 """What a live message may hold beside an image."""
-_DRAIN_S: Final = 5
-"""How long calls at work may take to finish at the end."""
 
 
 def main() -> None:
@@ -21,6 +19,7 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=8000, help="port to listen on")
     parser.add_argument("--reload", action="store_true", help="start anew whenever a source file changes")
+    parser.add_argument("--drain-s", type=int, default=5, help="how long calls at work may take to finish at the end")
     options = parser.parse_args()
     uvicorn.run(
         _APP,
@@ -34,7 +33,7 @@ def main() -> None:
         ws_per_message_deflate=False,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=_DRAIN_S,
+        timeout_graceful_shutdown=options.drain_s,
     )
 
 
