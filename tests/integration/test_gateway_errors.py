@@ -29,7 +29,7 @@ class Fails:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    def recognize(self, data: bytes) -> Recognition:  # noqa: ARG002 - as the pool calls it
+    def recognize(self, data: bytes, options: Any) -> Recognition:  # noqa: ARG002 - as the routes call it
         raise self._error
 
     def close(self) -> None:
@@ -43,7 +43,7 @@ class Waits:
         self.release = Event()
         self.asked: list[bytes] = []
 
-    def recognize(self, data: bytes) -> Recognition:
+    def recognize(self, data: bytes, _: Any) -> Recognition:
         self.asked.append(data)
         assert self.release.wait(10)
         raise Busy("enough waited")
@@ -65,7 +65,7 @@ def _gateway(recognizer: Any) -> Iterator[FastAPI]:
     app = create_app(settings)
     pool, serving = RecognizerPool([recognizer], n_waiting=4), Serving()
     serving.exchange(load_starter())
-    app.state.gateway = Gateway(settings, database_of(settings), storage_of(settings), pool, serving)
+    app.state.gateway = Gateway(settings, database_of(settings), storage_of(settings), pool, serving=serving)
     try:
         yield app
     finally:
