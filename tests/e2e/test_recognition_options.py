@@ -56,7 +56,7 @@ def test_a_mirrored_picture_names_the_other_hand_and_the_same_letter(client: Any
 
 
 def test_several_hands_are_read_one_by_one(client: Any, hand_jpeg: Render) -> None:
-    picture = _side_by_side(hand_jpeg("L", seed=1), hand_jpeg("Y", seed=1))
+    picture = _side_by_side(hand_jpeg("L", seed=2), hand_jpeg("Y", seed=2))
     one, two = _post(client, picture, max_num_hands=1).json(), _post(client, picture, max_num_hands=2).json()
     assert len(one["hands"]) == 1
     assert {hand["letter"] for hand in two["hands"]} == {"L", "Y"}
