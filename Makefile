@@ -43,8 +43,8 @@ bench: setup ## Measure speed against floors taken in the same run
 	$(BIN)/python tests/bench/bench_job_list.py
 	$(BIN)/python tests/bench/bench_page.py
 
-chaos: setup ## Kill, freeze and restart everything under 1,000 jobs, and account for each
-	ASL_CHAOS=long $(BIN)/pytest tests/chaos
+chaos: setup ## Kill, freeze, overload and feed damaged images to it, and account for each job
+	ASL_CHAOS=long $(BIN)/pytest tests/chaos tests/e2e/test_mutated_images.py
 
 up: ## Build and start the full stack with Docker; secrets are made once, in .env
 	deploy/make-env.sh .env

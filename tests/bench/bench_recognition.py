@@ -25,6 +25,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import live_load
+
 from asl.cli.bench import landmarks_of
 from asl.cli.load import Sample, Target, drive, percentile
 from asl.core import images, landmarker
@@ -33,6 +35,8 @@ from asl.core.hand import LETTERS
 from asl.core.synthetic.renderer import render_hand
 
 REAL_DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "images"
+PIPELINED = "live, pipelined"
+N_PIPELINED = 5000
 N_FLOOR_TURNS = 4
 """The floor in two threads reads so many turns' photographs a round, to be long enough."""
 
@@ -140,7 +144,8 @@ def variants_of(
     target: Target, photographs: list[bytes], extractors: list[HandExtractor], n_photos: int, seconds: float
 ) -> list[Variant]:
     forms, raws = ([build(photograph) for photograph in photographs] for build in (target.form, target.raw))
-    hands = [target.landmarks(hand) for hand in rendered_landmarks()]
+    found = rendered_landmarks()
+    hands = [target.landmarks(hand) for hand in found]
 
     def turn(number: int, n_turns: int = 1) -> slice:
         return slice(number * n_photos, (number + n_turns) * n_photos)
@@ -153,6 +158,9 @@ def variants_of(
 
     def many(requests: list[bytes], number: int, n_clients: int) -> Sample:
         return drive(target, requests[turn(number, N_FLOOR_TURNS)], n_clients=n_clients, seconds=seconds)
+
+    pictures = [live_load.image_frame(number, photograph) for number, photograph in enumerate(photographs)]
+    frames = [live_load.landmark_frame(number, found[number % len(found)]) for number in range(N_PIPELINED)]
 
     def landmarks(n_clients: int) -> Sample:
         return drive(target, hands, n_clients=n_clients, seconds=seconds / 2)
@@ -167,6 +175,9 @@ def variants_of(
         Variant("raw, 16 clients", lambda number: many(raws, number, 16)),
         Variant("landmarks, 1 client", lambda _: landmarks(1)),
         Variant("landmarks, 4 clients", lambda _: landmarks(4)),
+        Variant("live JPEG, 1 client", lambda number: live_load.one_by_one(target, pictures[turn(number)])),
+        Variant("live, one by one", lambda _: live_load.one_by_one(target, frames[: N_PIPELINED // 4])),
+        Variant(PIPELINED, lambda _: live_load.pipelined(target, frames)),
     ]
 
 
@@ -174,9 +185,10 @@ def report(variants: dict[str, Variant]) -> None:
     print(f"{'':22}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'calls/s':>9}{'refused':>9}")
     for variant in variants.values():
         whole = variant.whole
-        latencies = "".join(f"{percentile(whole.seconds, rank) * 1000:9.2f}" for rank in (0.5, 0.95, 0.99))
+        ranks = (0.5, 0.95, 0.99) if variant.name != PIPELINED else ()
+        latencies = "".join(f"{percentile(whole.seconds, rank) * 1000:9.2f}" for rank in ranks)
         rate = statistics.median(sample.per_second for sample in variant.rounds)
-        print(f"{variant.name:22}{latencies}{rate:9.1f}{len(whole.refused_s):9,}")
+        print(f"{variant.name:22}{latencies:27}{rate:9.1f}{len(whole.refused_s):9,}")
         if whole.failed:
             sys.exit(f"expected 200 or 503, found {dict(whole.failed)}")
     floor, floor_2 = variants["floor, 1 thread"], variants["floor, 2 threads"]

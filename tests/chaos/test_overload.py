@@ -29,7 +29,7 @@ pytestmark = pytest.mark.timeout(600 if IS_LONG else 240)
 def machine(tmp_path_factory, landmarker_path):  # noqa: ARG001 - skips where there is none
     folder = tmp_path_factory.mktemp("machine")
     with OneMachine(folder, ASL_RECOGNITION_THREADS=str(N_THREADS)) as machine:
-        yield machine.start()
+        yield machine.start(n_workers=N_THREADS)  # each takes one training at a time
 
 
 @pytest.fixture(scope="module")

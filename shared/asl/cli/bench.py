@@ -122,7 +122,7 @@ def _read_photographs(folder: Path) -> list[bytes]:
 
 
 def _table(rows: Sequence[Row]) -> Table:
-    table = Table("sent")
+    table = Table("sent", box=None, collapse_padding=True, pad_edge=False)  # nine columns fit into 80 characters
     for name in ("clients", "p50 ms", "p95 ms", "p99 ms", "calls/s", "answered", "refused", "failed"):
         table.add_column(name, justify="right")
     for row in rows:
