@@ -6,7 +6,6 @@ import socket
 
 import pytest
 
-OUTSIDE = ("pypi.org", 443)
 OPEN = "import socket; socket.create_connection({address!r}, timeout=3).close(); print('open')"
 TRY = """import socket
 try:
@@ -95,19 +94,26 @@ def test_images_tell_their_commit(stack, service):
     assert labels["org.opencontainers.image.revision"] == stack.revision
 
 
+@pytest.fixture
+def outside():
+    """An address outside of the stack's networks that answers: this machine's own towards the rest of the world."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # an address for documentation; nothing is sent
+        except OSError as error:
+            pytest.skip(f"this machine has no address towards the outside: {error}")
+        host = probe.getsockname()[0]
+    with socket.create_server((host, 0)) as server:
+        yield server.getsockname()
+
+
 @pytest.mark.parametrize("service", WORKING)
-def test_a_worker_cannot_open_an_outside_address(stack, service):
-    try:
-        address = socket.gethostbyname(OUTSIDE[0]), OUTSIDE[1]
-        socket.create_connection(address, timeout=3).close()
-    except OSError as error:
-        pytest.skip(f"this machine itself does not reach {OUTSIDE[0]}: {error}")
+def test_a_worker_cannot_open_an_outside_address(stack, service, outside):
     control = ["run", "--rm", "--network", f"{stack.name}_front", "asl-platform/gateway", "python", "-c"]
-    assert stack.docker(*control, OPEN.format(address=address)).strip() == "open", "the front network has a way out"
+    assert stack.docker(*control, OPEN.format(address=outside)).strip() == "open", "the front network has a way out"
 
     container = stack.containers(service)[0]
-    for outside in (address, OUTSIDE, ("1.1.1.1", 53)):
-        assert stack.run_in(container, TRY.format(address=outside)).strip() == "shut", outside
+    assert stack.run_in(container, TRY.format(address=outside)).strip() == "shut"
     assert stack.run_in(container, OPEN.format(address=("postgres", 5432))).strip() == "open"
 
 
