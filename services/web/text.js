@@ -50,7 +50,11 @@ export const text = {
       4403: "This key, or this page's address, may not read live.",
       4429: "Too many cameras are read at once; trying again …",
     },
-    reasons: { no_hand: "No hand is seen. Show the whole hand, in good light." },
+    reasons: {
+      no_hand: "No hand is seen. Show the whole hand, in good light.",
+      not_a_letter: "A hand, but no letter that this model knows.",
+      unsure: "Not sure: it may be one of these. Turn the hand to the camera, and hold it still.",
+    },
     unsure: "Not sure yet: hold the hand still.",
     motion: (letter) => `${letter} is a movement; this is how it starts.`,
     sure: (share) => `Read with ${share} confidence.`,

@@ -16,7 +16,7 @@ export function LetterCard({ reading, progress }) {
         <circle cx="100" cy="100" r=${RADIUS} class="ring done" stroke-dasharray=${ROUND}
           stroke-dashoffset=${ROUND * (1 - progress)} />
       </svg>
-      <span class="letter ${stable ? "" : "unsure"}" aria-hidden="true" data-testid="letter">${stable ?? now?.letter ?? ""}</span>
+      <span class="letter ${stable ? "" : "unsure"}" aria-hidden="true" data-testid="letter">${stable ?? now?.letter ?? now?.alternatives[0]?.letter ?? ""}</span>
     </div>
     <p class="why" data-testid="why">${why(reading, now, stable)}</p>
     <${Bars} alternatives=${now?.alternatives ?? []} />
