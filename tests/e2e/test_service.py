@@ -128,7 +128,7 @@ def test_openapi_documents_every_answer(service: Any) -> None:
     with service.client() as client:
         document = client.get("/openapi.json").json()
     operation = document["paths"][RECOGNITIONS]["post"]
-    statuses = {"401", "403", "413", "415", "422", "429", "500", "503"}
+    statuses = {"401", "403", "413", "415", "422", "429", "500", "503", "504"}
     assert set(operation["responses"]) == {"200", *statuses}
     problems = [operation["responses"][status]["content"] for status in statuses]
     assert all(list(content) == ["application/problem+json"] for content in problems)
