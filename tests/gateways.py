@@ -11,6 +11,7 @@ import uvicorn
 
 from asl.infra.settings import Settings
 from services.gateway.app import create_app
+from services.gateway.websocket_protocol import LeavingWebSocketProtocol
 
 
 def settings_of(folder, **values):
@@ -24,7 +25,7 @@ def running(settings):
     """Lend a client of a gateway; `client.app` is the application."""
     handlers, level = logging.root.handlers[:], logging.root.level
     app = create_app(settings)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, ws="websockets-sansio"))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, ws=LeavingWebSocketProtocol))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

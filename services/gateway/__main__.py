@@ -7,6 +7,7 @@ import uvicorn
 
 from services.gateway.app import settings_or_exit
 from services.gateway.http_protocol import TimedHttpProtocol
+from services.gateway.websocket_protocol import LeavingWebSocketProtocol
 
 _APP: Final = "services.gateway.app:create_app"
 _FRAME_OVERHEAD_BYTES: Final = 64 * 1024
@@ -28,7 +29,7 @@ def main() -> None:
         port=options.port,
         reload=options.reload,
         http=TimedHttpProtocol,
-        ws="websockets-sansio",
+        ws=LeavingWebSocketProtocol,
         ws_max_size=settings_or_exit().max_image_bytes + _FRAME_OVERHEAD_BYTES,
         ws_per_message_deflate=False,
         access_log=False,

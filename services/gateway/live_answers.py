@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from asl.contracts import Handedness
+from asl.contracts import Handedness, NoLetter
 from asl.core.classifier import Classifier
 from asl.core.hand import MOTION_LETTERS
 from asl.core.smoothing import Change
@@ -32,7 +32,14 @@ class ReadingWriter:
         self._tail = f',"model_version":{json.dumps(classifier.version)}}}'
 
     def write(
-        self, answer: "Answer", probabilities: Sequence[float], best: Sequence[int], side: Handedness, *, mirrored: bool
+        self,
+        answer: "Answer",
+        probabilities: Sequence[float],
+        best: Sequence[int],
+        side: Handedness,
+        *,
+        reason: NoLetter | None,
+        mirrored: bool,
     ) -> str:
         """Write what a hand shows.
 
@@ -41,13 +48,14 @@ class ReadingWriter:
             probabilities: Of the likeliest letters, best first.
             best: Which letters those are.
             side: The hand's, as it looks in the picture.
+            reason: Why no letter is named; None where one is.
             mirrored: The picture is a mirror image.
         """
         letters = self._letters
         alternatives = ",".join(
             [f'{{"letter":{letters[index]},"confidence":{p}}}' for index, p in zip(best, probabilities, strict=True)]
         )
-        first, reason = best[0], self.classifier.verdict(probabilities[0])
+        first = best[0]
         if reason is None:
             read = f'"letter":{letters[first]},"confidence":{probabilities[0]}'
             why = f'"needs_motion":{self._moves[first]},"reason":null'

@@ -1,11 +1,13 @@
 """What a live stream is answered, frame by frame."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asl.contracts import LiveOptions
+from asl.contracts import LiveOptions, NoLetter
 from asl.core.classifier import Classifier
 from asl.core.hand import Hand
 from asl.core.smoothing import Change
@@ -16,6 +18,8 @@ from services.gateway.live_frames import HandFrame, ImageFrame
 from services.gateway.live_images import Sighting
 from services.gateway.live_letters import StreamLetters
 from services.gateway.served_model import Serving
+
+_LETTER: Final = "letter"
 
 
 class StreamReadings:
@@ -70,17 +74,20 @@ class StreamReadings:
                 await self.answer_hands((frame,))
             return
         values, best = likeliest(probabilities, self._options.top_k)
-        row = 0
+        rows, outcomes = zip(values, best, probabilities, strict=True), Counter[str]()
         for frame in frames:
             if frame.hand is None:
                 await self._answer_nothing(FrameKind.LANDMARKS, frame, classifier, frame.t_ms)
                 continue
-            changes = self._letters.see(classifier, probabilities[row], frame.t_ms, frame.came_s)
-            await self._answer(frame, classifier, frame.hand, (values[row], best[row]))
+            row_values, row_best, row = next(rows)
+            reason = classifier.verdict(row_values[0])
+            seen = None if reason else row  # a hand that is refused shows no letter, over time neither
+            changes = self._letters.see(classifier, seen, frame.t_ms, frame.came_s)
+            await self._answer(frame, classifier, frame.hand, (row_values, row_best), reason)
             await self._tell(changes, frame.seq)
-            row += 1
-        if row:
-            self._counts.note(FrameKind.LANDMARKS, "letter", row)
+            outcomes[reason or _LETTER] += 1
+        for outcome, n in outcomes.items():
+            self._counts.note(FrameKind.LANDMARKS, outcome, n)
 
     async def answer_image(self, frame: ImageFrame, seen: Sighting) -> None:
         """Answer an image."""
@@ -88,10 +95,11 @@ class StreamReadings:
             await self._answer_nothing(FrameKind.IMAGE, frame, seen.classifier, None)
             return
         values, best = likeliest(seen.probabilities, self._options.top_k)
-        changes = self._letters.see(seen.classifier, seen.probabilities[0], None, frame.came_s)
-        await self._answer(frame, seen.classifier, seen.hand, (values[0], best[0]), points=seen.hand.landmarks)
+        reason = seen.classifier.verdict(values[0][0])
+        changes = self._letters.see(seen.classifier, None if reason else seen.probabilities[0], None, frame.came_s)
+        await self._answer(frame, seen.classifier, seen.hand, (values[0], best[0]), reason)
         await self._tell(changes, frame.seq)
-        self._counts.note(FrameKind.IMAGE, "letter")
+        self._counts.note(FrameKind.IMAGE, reason or _LETTER)
 
     async def refuse(self, kind: FrameKind, seq: int, error: AslError) -> None:
         """Answer a frame that cannot be read."""
@@ -104,11 +112,12 @@ class StreamReadings:
         classifier: Classifier,
         hand: Hand,
         likely: tuple[list[float], list[int]],
-        *,
-        points: NDArray[np.float32] | None = None,
+        reason: NoLetter | None,
     ) -> None:
-        answer, writer = self._beside(frame, points), self._writer_of(classifier)
-        await self._send(writer.write(answer, *likely, hand.handedness, mirrored=self._options.mirrored))
+        points = hand.landmarks if isinstance(frame, ImageFrame) else None  # the client does not know those
+        answer, mirrored = self._beside(frame, points), self._options.mirrored
+        writer = self._writer_of(classifier)
+        await self._send(writer.write(answer, *likely, hand.handedness, reason=reason, mirrored=mirrored))
 
     async def _answer_nothing(
         self, kind: FrameKind, frame: HandFrame | ImageFrame, classifier: Classifier, told_ms: float | None
