@@ -143,7 +143,7 @@ socket.onopen = () => socket.send(JSON.stringify({
     makeIt: "Make it",
     summary: (n, letters, signers) => `${n} photographs · ${letters} letters · ${signers} ${signers === 1 ? "signer" : "signers"}`,
     letters: "Letters",
-    letter: (letter, n) => `${letter}, ${n} photographs`,
+    unit: "photographs",
     signer: "Who signs",
     signerName: "Name",
     train: "Train on these",
@@ -175,7 +175,7 @@ socket.onopen = () => socket.send(JSON.stringify({
     photographs: (letter) => (letter ? `Photographs of ${letter}` : "Photographs"),
     noPhotographs: "None yet.",
     keys: "Arrow keys move; a letter key gives another letter; Delete, or a click, leaves a photograph out or takes it in again.",
-    photograph: (letter, signer, state) => `${letter}${signer ? `, ${signer}` : ""}, ${state}`,
+    photograph: (letter, signer, state) => `${letter} ${state}${signer ? `, ${signer}` : ""}`,
     show: "Show",
     states: { "": "all", new: "new", found: "hand found", no_hand: "no hand", unreadable: "unreadable", excluded: "left out" },
     code: (origin, name, letter) => ({

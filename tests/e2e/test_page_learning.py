@@ -80,7 +80,7 @@ def taught(browser, platform, photographs):
 
 def _take_some(page):
     page.get_by_label("Who signs").fill("eve")
-    page.get_by_role("button", name=re.compile(r"^A, \d+ photographs")).click()
+    page.get_by_role("button", name=re.compile(r"^A\s*\d+ photographs$")).click()
     page.get_by_role("button", name="Start the camera").click()
     expect(page.get_by_text("A hand is seen")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="Hold to take A").focus()
@@ -127,13 +127,13 @@ def test_photographs_are_given_other_letters_and_left_out_by_key(taught, platfor
     first = page.locator(".photos button").first
     first.focus()
     page.keyboard.press("v")
-    expect(first).to_have_accessible_name(re.compile("^V, "))
+    expect(first).to_have_accessible_name(re.compile("^V "))
     page.keyboard.press("Delete")
-    expect(first).to_have_accessible_name(re.compile("left out$"))
+    expect(first).to_have_accessible_name(re.compile("left out"))
     with platform.client() as client:
         assert client.get("/api/v1/datasets/hands").json()["n_excluded"] == 1
     page.keyboard.press("Delete")
-    expect(first).not_to_have_accessible_name(re.compile("left out$"))
+    expect(first).not_to_have_accessible_name(re.compile("left out"))
 
 
 def test_the_model_is_evaluated_promoted_and_answers(taught, platform):

@@ -47,7 +47,7 @@ def test_words_are_changed_by_hand(visit):
 
 def test_a_word_is_practised_to_its_end(visit, service):
     visit.page.goto(f"{service.url}/#/practice")
-    visit.page.get_by_label("Word to spell").fill("laf")
+    visit.page.get_by_label("Word to spell").fill("abf")
     visit.page.get_by_role("button", name="Spell it").click()
     advice = visit.page.get_by_test_id("advice")
     expect(advice).to_contain_text(":", timeout=60_000)  # what finger to move: the film begins with A

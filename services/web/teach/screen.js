@@ -68,8 +68,8 @@ function OneDataset() {
   return html`<section class="card"><div class="row wrap"><h2 class="grow">${text.teach.letters}</h2>
       <label class="inline">${text.teach.signer}<input value=${signer.value} placeholder=${text.teach.signerName} maxlength="100" onInput=${setSigner} /></label></div>
       <div class="letters" role="group" aria-label=${text.teach.letters}>${letters.map((letter) => html`<button key=${letter} aria-pressed=${label.value === letter}
-        aria-label=${text.teach.letter(letter, total(letter))} onClick=${() => (label.value = label.value === letter ? null : letter)}>
-        <strong>${letter}</strong><small>${total(letter)}</small><span class="level" style=${{ transform: `scaleX(${total(letter) / most})` }}></span></button>`)}</div>
+        onClick=${() => (label.value = label.value === letter ? null : letter)}>
+        <strong>${letter}</strong>${" "}<small>${total(letter)}<span class="sr"> ${text.teach.unit}</span></small><span class="level" style=${{ transform: `scaleX(${total(letter) / most})` }}></span></button>`)}</div>
       <ul class="hints">${hints(found.counts).map((hint) => html`<li key=${hint}>${hint}</li>`)}</ul>
       <div class="row wrap">${found.n_samples > 0 && html`<a class="button" href="#/train">${text.teach.train}</a>`}</div>
     </section>
