@@ -130,11 +130,19 @@ def blank_jpeg() -> bytes:
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Lend a browser whose camera sees a hand that shows the letters of `STILL_LETTERS`, one after another."""
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a film of a hand that shows the letters of `STILL_LETTERS`, one after another."""
     if not page_files.folder().is_dir():
         _miss("the page's files are missing: asl page")
-    film = write_film(tmp_path_factory.mktemp("film") / "film.mjpeg", STILL_LETTERS)
+    return write_film(tmp_path_factory.mktemp("film") / "film.mjpeg", STILL_LETTERS)
+
+
+@pytest.fixture(scope="module")
+def browser(film: Path) -> Iterator[Browser]:
+    """Lend a browser whose camera sees the film.
+
+    Ended with its module: Playwright keeps an event loop running, and other tests run loops of their own.
+    """
     with contextlib.ExitStack() as stack:
         try:
             lent = stack.enter_context(running(film))

@@ -59,6 +59,10 @@ def _write_model(path, letters="AB", *, seed=0, spoil=lambda _: None):
     return path
 
 
+async def _read(pool, picture):
+    return await pool.run(lambda recognizer: recognizer.recognize(picture))
+
+
 def _with_nan(state):
     for tensor in state.values():
         if tensor.is_floating_point():
@@ -303,7 +307,7 @@ def test_a_file_that_is_none_at_the_start_answers_once_it_is_there(tmp_path, lan
     _write_model(path)
     gateway.follower.look()
     assert gateway.problems == {}
-    answer = asyncio.run(gateway.recognizers().recognize(hand_jpeg("A")))
+    answer = asyncio.run(_read(gateway.recognizers(), hand_jpeg("A")))
     assert answer.model_version == gateway.model_version
     assert answer.model_version.startswith("mine-")
     gateway.close()
@@ -331,7 +335,7 @@ async def _keep_calling(pool, picture, old, after_some, n_calls):
         nonlocal is_told
         while not is_enough():
             began = time.monotonic()
-            answer = await pool.recognize(picture)
+            answer = await _read(pool, picture)
             calls.append(Call(began, time.monotonic(), answer.model_version, answer.letter))
             if len(calls) > n_calls // 4 and not is_told:
                 is_told = True

@@ -19,7 +19,7 @@ from asl.infra import keys, tables
 from asl.infra.settings import Settings
 from asl.infra.storage import open_storage
 from services.gateway import errors
-from services.gateway.routes import models, recognitions
+from services.gateway.routes import classifier, models
 from services.gateway.startup import Gateway
 
 _MAX_MODEL_BYTES = 2**20
@@ -66,7 +66,7 @@ def backend(request, tmp_path_factory):
         settings = Settings(_env_file=None, home=folder, require_key=True, max_model_bytes=_MAX_MODEL_BYTES)
         app = FastAPI()
         app.include_router(models.router)
-        app.include_router(recognitions.router)
+        app.include_router(classifier.router)
         errors.install(app)
         app.state.gateway = Gateway(settings, database, storage)
         with _served(app) as address:

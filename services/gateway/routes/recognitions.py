@@ -119,7 +119,7 @@ async def recognize_batch(request: Request, _: _Caller, options: _Options, timeo
     description="For clients that find the hand themselves (MediaPipe runs in browsers and on phones): no picture "
     "leaves them.",
     response_model=Recognition,
-    responses=errors.documented(*STATUSES, 413, 422, 500),
+    responses=errors.documented(*STATUSES, 400, 413, 422, 500),
 )
 async def recognize_landmarks(request: Request, _: _Caller, hand: LandmarksRequest, options: _Options) -> Response:
     """Answer one hand, in the event loop: a thread would cost more than the classifier."""
