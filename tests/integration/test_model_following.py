@@ -30,7 +30,7 @@ from asl.infra.storage import open_storage
 from services.gateway import errors, startup
 from services.gateway.model_cache import N_KEPT
 from services.gateway.model_following import ModelFollower
-from services.gateway.routes import health, recognitions
+from services.gateway.routes import classifier, health
 from services.gateway.served_model import Serving, Source
 
 _N_CALLS = 200
@@ -374,10 +374,10 @@ def test_what_answers_and_what_was_refused_is_told(world):
     version = world.look()
     world.promote(world.add(content=b"no model"))
     world.look()
-    gateway = startup.Gateway(world.settings, world.database, world.storage, None, world.serving)
+    gateway = startup.Gateway(world.settings, world.database, world.storage, serving=world.serving)
     app = FastAPI()
     app.include_router(health.router)
-    app.include_router(recognitions.router)
+    app.include_router(classifier.router)
     errors.install(app)
     app.state.gateway = gateway
 
