@@ -1,7 +1,7 @@
 """O1, O2: recognition under four times the load that it can carry, and beside jobs that want both cores.
 
-The figures are printed with `-s` and held against loose bounds only: what a shared machine does meanwhile is not the
-gateway's. That refusals come, come with Retry-After, and spare the others, is checked always.
+The figures are printed with `-s`, and held against loose bounds by `make chaos` alone: what a shared machine does
+meanwhile is not the gateway's. That refusals come, come with Retry-After, and spare the others, is checked always.
 """
 
 import json
@@ -59,9 +59,11 @@ def test_beyond_capacity_most_of_it_is_still_used_and_the_rest_told_at_once(targ
         refused_p99_ms=percentile(over.refused_s, 0.99) * 1000,
     )
     assert not over.failed
-    assert over.share_refused > 0.5
-    assert over.per_second > peak.per_second / 2
-    assert statistics.median(over.refused_s) < statistics.median(over.seconds)
+    assert over.refused_s
+    if IS_LONG:  # beside other tests, how fast anything is tells nothing of the gateway
+        assert over.share_refused > 0.5
+        assert over.per_second > peak.per_second / 2
+        assert statistics.median(over.refused_s) < statistics.median(over.seconds)
 
 
 def test_a_refusal_says_when_to_come_again(target, requests):
