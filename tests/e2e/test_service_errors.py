@@ -133,7 +133,7 @@ def test_an_endless_chunked_body_is_cut_off(service: Any) -> None:
     assert b"image_too_large" in answer
     assert b"connection: close" in answer
     assert next(sent) * 0x10000 < 4 * MAX_BYTES
-    assert rise_kib() < 30 * 1024
+    assert rise_kib() * 1024 < 2 * MAX_BYTES  # what may be kept, and what the allocator copies it to as it grows
 
 
 def test_a_length_that_promises_too_much_is_refused_before_the_body(service: Any) -> None:

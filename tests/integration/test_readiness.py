@@ -47,7 +47,7 @@ def _with_problems(gateway, found):
 def _checks(client, status=200):
     started = time.monotonic()
     answer = client.get("/readyz")
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 3  # less than any dependency is waited for
     assert answer.status_code == status
     return answer.json()
 
