@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from asl.core import images, landmarker
+from asl.core import images
 from asl.core.classifier import Classifier
 from asl.core.hand import Hand
 from asl.core.tracking import HandTracker
@@ -82,7 +82,7 @@ class ImageLane:
         return await self._gateway.recognizers().run(lambda _: self._read(frame), Priority.LIVE)
 
     async def close(self) -> None:
-        """Free the landmarker, after the image at work."""
+        """Give the tracker back, after the image at work."""
         if not self._has_place:
             return
         try:
@@ -97,7 +97,7 @@ class ImageLane:
                 raise Stopped("the stream has ended")  # nobody waits any more
             image = images.decode(frame.data, max_bytes=settings.max_image_bytes)
             if self._tracker is None:
-                self._tracker = HandTracker(landmarker.ensure(settings.hand_landmarker_path), settings.extraction)
+                self._tracker = self._gateway.trackers.lend(settings)
             # Two frames of the same millisecond would start a new stream.
             self._last_ms = max(self._last_ms + 1, int(frame.came_s * 1000))
             hands = self._tracker.track(image, self._last_ms)
@@ -110,4 +110,4 @@ class ImageLane:
         with self._tracking:
             self._is_closed = True
             if self._tracker is not None:
-                self._tracker.close()
+                self._gateway.trackers.take_back(self._tracker, self._gateway.settings)

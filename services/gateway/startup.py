@@ -19,6 +19,7 @@ from asl.infra.settings import Settings
 from asl.infra.storage import Storage
 from asl.infra.stores import database_of, storage_of
 from services.gateway.batches import Batches
+from services.gateway.live_trackers import LiveTrackers
 from services.gateway.model_following import ModelFollower
 from services.gateway.recognizer_pool import RecognizerPool
 from services.gateway.served_model import NOT_LOADED_HINT, Serving, ServingRecognizer
@@ -37,6 +38,7 @@ class Gateway:
     storage: Storage
     pool: RecognizerPool[ServingRecognizer] | None = None
     batches: Batches = field(default_factory=Batches)
+    trackers: LiveTrackers = field(default_factory=LiveTrackers)
     serving: Serving = field(default_factory=Serving)
     follower: ModelFollower | None = None
     landmarker_problem: AslError | None = None
@@ -75,6 +77,7 @@ class Gateway:
             self.follower.close()
         if self.pool is not None:
             self.pool.close()
+        self.trackers.close()
 
 
 def gateway_of(connection: HTTPConnection) -> Gateway:
