@@ -24,6 +24,8 @@ BATCH_IMAGES: Final = 4
 """A call with many pictures holds at most so many of the largest size: all of it is in memory at once."""
 
 _LINGER_S: Final = 2.0
+_REST_S: Final = 0.005
+"""So long the rest of a body is waited for before an answer that does not need it: mostly it is there already."""
 
 _GRACE_S: Final = 7.0
 """For how long a body is waited for, whatever comes of it."""
@@ -104,6 +106,7 @@ class _Body:
         self._grace_s = grace_s
         self._waited_s = 0.0
         self._declared = _declared_length(scope)
+        self._awaits_continue = "expect" in Headers(scope=scope)
         self._n_bytes = 0
         self._is_complete = False
         self._closes = False
@@ -118,7 +121,7 @@ class _Body:
         return message
 
     async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start" and not self._is_complete:
+        if message["type"] == "http.response.start" and not await self._has_ended():
             self._closes = True
             MutableHeaders(scope=message)["Connection"] = "close"
         is_end = message["type"] == "http.response.body" and not message.get("more_body", False)
@@ -129,6 +132,13 @@ class _Body:
         with contextlib.suppress(TimeoutError, HTTPException):
             await asyncio.wait_for(self._drain(), _LINGER_S)
         await self._send({"type": "http.response.body", "body": b""})
+
+    async def _has_ended(self) -> bool:
+        """Tell whether all of the body came; what is there already is taken, so that the connection can be kept."""
+        if self._declared <= self._max_bytes and not self._awaits_continue:
+            with contextlib.suppress(TimeoutError, HTTPException):
+                await asyncio.wait_for(self._drain(), _REST_S)
+        return self._is_complete
 
     async def _next(self) -> Message:
         message = await self._receive() if self._is_complete else await self._receive_in_time()

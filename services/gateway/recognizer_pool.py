@@ -4,6 +4,7 @@ import asyncio
 import heapq
 import itertools
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from enum import IntEnum
@@ -11,8 +12,14 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from asl.errors import Busy, DeadlineExceeded
 
-WAITING_PER_THREAD: Final = 4
-"""Calls that may wait for each thread: at 15 ms a call the last one waits some 60 ms; the next had better be told."""
+LONGEST_WAIT_S: Final = 0.15
+"""A call that would wait longer, as fast as calls are done at present, had better be told at once."""
+MAX_WAITING_PER_THREAD: Final = 16
+"""However fast calls are done: each that waits holds its picture in memory."""
+
+_FIRST_GUESS_S: Final = 0.04
+_WEIGHT: Final = 0.1
+"""Of the latest call in the mean of what calls take."""
 _WARM_UP_ROUNDS: Final = 2
 
 _T = TypeVar("_T")
@@ -44,12 +51,14 @@ class RecognizerPool(Generic[_R]):
 
         Args:
             recognizers: At least one; the pool owns them from here on.
-            n_waiting: Calls that may wait beside those at work; `WAITING_PER_THREAD` for each recognizer where None.
+            n_waiting: Calls that may wait beside those at work; where None, as many as get their turn within
+                `LONGEST_WAIT_S`, and at least one for each recognizer.
         """
         self._recognizers = tuple(recognizers)
         self._idle = list(recognizers)
         n_threads = len(self._recognizers)
-        self.n_waiting_places = WAITING_PER_THREAD * n_threads if n_waiting is None else n_waiting
+        self._n_waiting_places = n_waiting
+        self._mean_s = _FIRST_GUESS_S
         self._waiting: list[tuple[int, int, _Call[_R]]] = []
         self._numbers = itertools.count()
         self._n_working = 0
@@ -68,13 +77,26 @@ class RecognizerPool(Generic[_R]):
 
     @property
     def n_places(self) -> int:
-        """Calls that may be at work or wait."""
-        return self.n_threads + self.n_waiting_places
+        """Calls that may be at work or wait, as fast as calls are done at present."""
+        if self._n_waiting_places is not None:
+            return self.n_threads + self._n_waiting_places
+        n_in_time = int(LONGEST_WAIT_S / self._mean_s * self.n_threads)
+        return self.n_threads + min(max(n_in_time, self.n_threads), MAX_WAITING_PER_THREAD * self.n_threads)
 
     @property
     def n_calls(self) -> int:
         """Calls that are at work or wait."""
         return self._n_working + len(self._waiting)
+
+    def check_room(self, priority: Priority = Priority.SINGLE) -> None:
+        """Refuse a call that would find no place at this moment, before its picture is received.
+
+        Raises:
+            Busy: As many calls as allowed are waiting already.
+        """
+        with self._changed:
+            if self.n_calls >= self.n_places:
+                self._last_of_less(priority)
 
     async def run(
         self, work: Callable[[_R], _T], priority: Priority = Priority.SINGLE, *, timeout_s: float | None = None
@@ -133,12 +155,17 @@ class RecognizerPool(Generic[_R]):
             self._changed.notify()
 
     def _make_room_for(self, call: "_Call[_R]") -> None:
-        last = max(self._waiting, default=None)
-        if self._is_closing or last is None or last[0] <= call.priority:
-            raise _busy()
+        last = self._last_of_less(call.priority)
         self._waiting.remove(last)
         heapq.heapify(self._waiting)
         last[2].refuse()
+
+    def _last_of_less(self, priority: Priority) -> "tuple[int, int, _Call[_R]]":
+        """Return who waits last, of a lower priority."""
+        last = max(self._waiting, default=None)
+        if self._is_closing or last is None or last[0] <= priority:
+            raise _busy()
+        return last
 
     def _leave(self, call: "_Call[_R]") -> None:
         with self._changed:
@@ -149,10 +176,12 @@ class RecognizerPool(Generic[_R]):
         while (call := self._next()) is not None:
             # Never empty: there are as many as threads. The last one used comes first, its networks still in the cache.
             recognizer = self._idle.pop()
-            call.run(recognizer)
+            took_s = call.run(recognizer)
             self._idle.append(recognizer)
             with self._changed:
                 self._n_working -= 1
+                if took_s is not None:
+                    self._mean_s += _WEIGHT * (took_s - self._mean_s)
 
     def _next(self) -> "_Call[_R] | None":
         with self._changed:
@@ -171,15 +200,18 @@ class _Call(Generic[_R]):
         self.future = future
         self.priority = priority
 
-    def run(self, recognizer: _R) -> None:
+    def run(self, recognizer: _R) -> float | None:
+        """Do the work; returns the seconds that it took, None where nobody waits for it any more."""
         if not self.future.set_running_or_notify_cancel():
-            return
+            return None
+        began = time.perf_counter()
         try:
             result = self._work(recognizer)
         except BaseException as error:  # noqa: BLE001 - it is the caller's
             self.future.set_exception(error)
         else:
             self.future.set_result(result)
+        return time.perf_counter() - began
 
     def refuse(self) -> None:
         if self.future.set_running_or_notify_cancel():

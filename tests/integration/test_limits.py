@@ -140,12 +140,25 @@ def test_a_slow_body_of_a_true_client_is_taken():
     assert asyncio.run(send()).text == str(10 * 1024)
 
 
+@pytest.mark.parametrize("expect", ["", "Expect: 100-continue\r\n"])
+def test_an_answer_without_need_of_the_body_keeps_the_connection_if_that_came(gateway, expect):
+    head = f"POST /api/v1/nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n{expect}\r\n"
+    whole, half = _talk(gateway, head + "123456789", [], n_bytes=1)[0], _talk(gateway, head + "1234", [])[0]
+    assert whole.startswith(b"HTTP/1.1 404 ")
+    assert (b"connection: close" in whole.lower()) == bool(expect)  # nobody asked for what came
+    assert half.startswith(b"HTTP/1.1 404 ")
+    assert b"connection: close" in half.lower()
+
+
 async def _refuse(_, error):
     return PlainTextResponse(str(error), error.status_code)
 
 
-def _talk(gateway, head, blocks):
-    """Send a head and blocks until the server closes; returns its answer and how many blocks it took."""
+def _talk(gateway, head, blocks, n_bytes=None):
+    """Send a head and blocks until the server closes; returns its answer and how many blocks it took.
+
+    With `n_bytes`, so much of the answer is enough.
+    """
     answer, n_sent = b"", 0
     with socket.create_connection(("127.0.0.1", gateway.base_url.port), timeout=20) as connection:
         with contextlib.suppress(ConnectionError):
@@ -154,6 +167,6 @@ def _talk(gateway, head, blocks):
                 connection.sendall(block)
                 n_sent += 1
         with contextlib.suppress(ConnectionError):
-            while piece := connection.recv(65536):
+            while (n_bytes is None or len(answer) < n_bytes) and (piece := connection.recv(65536)):
                 answer += piece
     return answer, n_sent

@@ -8,7 +8,7 @@ import pytest
 
 from asl.contracts import Recognition
 from asl.errors import Busy, DeadlineExceeded, ImageEmpty
-from services.gateway.recognizer_pool import WAITING_PER_THREAD, Priority, RecognizerPool
+from services.gateway.recognizer_pool import LONGEST_WAIT_S, MAX_WAITING_PER_THREAD, Priority, RecognizerPool
 
 LIMIT_S = 10
 
@@ -80,8 +80,9 @@ def test_answers_belong_to_their_calls_and_errors_come_through() -> None:
 @pytest.mark.parametrize("n_threads", [1, 3])
 def test_beyond_the_queue_is_busy_and_room_comes_back(n_threads: int) -> None:
     recognizers = [HeldBack() for _ in range(n_threads)]
-    pool = RecognizerPool(recognizers)
-    n_places = n_threads * (1 + WAITING_PER_THREAD)
+    n_waiting = 4
+    pool = RecognizerPool(recognizers, n_waiting=n_waiting)
+    n_places = n_threads + n_waiting
 
     async def calls() -> None:
         inside = [asyncio.create_task(recognize(pool, b"A")) for _ in range(n_places)]
@@ -89,6 +90,9 @@ def test_beyond_the_queue_is_busy_and_room_comes_back(n_threads: int) -> None:
         for _ in range(3):
             with pytest.raises(Busy):
                 await recognize(pool, b"B")
+            with pytest.raises(Busy):
+                pool.check_room()
+            pool.check_room(Priority.LIVE)  # it would take another's place
         assert pool.n_calls == pool.n_places == n_places
         for one in recognizers:
             one.release.set()
@@ -98,6 +102,25 @@ def test_beyond_the_queue_is_busy_and_room_comes_back(n_threads: int) -> None:
     asyncio.run(calls())
     pool.close()
     assert pool.n_calls == 0
+
+
+def test_fewer_may_wait_the_longer_calls_take() -> None:
+    n_threads = 3
+    recognizers = [HeldBack() for _ in range(n_threads)]
+    pool = RecognizerPool(recognizers)
+
+    async def places_after(takes_s: float, n: int) -> int:
+        for _ in range(n):
+            await pool.run(lambda _: Event().wait(takes_s))
+        return pool.n_places - n_threads
+
+    async def calls() -> None:
+        assert await places_after(0.0, 60) == MAX_WAITING_PER_THREAD * n_threads
+        assert n_threads < await places_after(LONGEST_WAIT_S / 4, 20) < MAX_WAITING_PER_THREAD * n_threads
+        assert await places_after(LONGEST_WAIT_S * 2, 6) == n_threads  # one for each, so that none stands idle
+
+    asyncio.run(calls())
+    pool.close()
 
 
 def test_a_call_cancelled_while_waiting_is_never_run() -> None:

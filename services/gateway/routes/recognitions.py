@@ -85,6 +85,7 @@ async def recognize(request: Request, _: _Caller, options: _Options, timeout_s: 
     """Answer one picture."""
     gateway = gateway_of(request)
     pool = gateway.recognizers()
+    pool.check_room(Priority.SINGLE)
     data = await uploads.read_picture(request, gateway.settings.max_image_bytes)
     work = pool.run(lambda recognizer: recognizer.recognize(data, options), Priority.SINGLE, timeout_s=timeout_s)
     recognition = await while_connected(request.receive, work)
