@@ -19,6 +19,7 @@ from services.gateway import errors, startup
 from services.gateway.dependencies import DependencyWatch
 from services.gateway.limits import JSON_BYTES, BodyLimit, path_limits
 from services.gateway.metrics import Metrics, RequestMetrics
+from services.gateway.own_sites import OwnSites
 from services.gateway.request_log import RequestLog
 from services.gateway.routes import (
     archives,
@@ -84,6 +85,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     errors.install(app)
     app.state.metrics = Metrics()
     # Added last is outermost.
+    if not settings.keys_required:
+        app.add_middleware(OwnSites, names=settings.allowed_hosts)
     app.add_middleware(BodyLimit, max_bytes=JSON_BYTES, by_path=path_limits(settings))
     app.add_middleware(RequestLog)
     app.add_middleware(RequestMetrics, metrics=app.state.metrics)

@@ -135,7 +135,7 @@ class _Body:
 
     async def _has_ended(self) -> bool:
         """Tell whether all of the body came; what is there already is taken, so that the connection can be kept."""
-        if self._declared <= self._max_bytes and not self._awaits_continue:
+        if not (self._is_complete or self._awaits_continue or self._declared > self._max_bytes):
             with contextlib.suppress(TimeoutError, HTTPException):
                 await asyncio.wait_for(self._drain(), _REST_S)
         return self._is_complete

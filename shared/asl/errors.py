@@ -13,6 +13,7 @@ AslError
 |   `-- IdempotencyKeyReused     idempotency_key_reused
 |-- Unauthenticated              unauthenticated
 |-- Forbidden                    forbidden
+|   `-- ForeignSite              foreign_site
 |-- NotFound                     not_found
 |-- Conflict                     conflict
 |   |-- GateRefused              gate_refused
@@ -119,6 +120,12 @@ class Forbidden(AslError):
     """The API key does not allow this."""
 
     code = "forbidden"
+
+
+class ForeignSite(Forbidden):
+    """Another site's page asked for this through its visitor's browser."""
+
+    code = "foreign_site"
 
 
 class NotFound(AslError):

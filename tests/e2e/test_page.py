@@ -62,7 +62,7 @@ def test_no_file_outside_the_pages_folders_is_served(service):
         "..%2f..%2fpyproject.toml",
         "vendor/../../gateway/app.py",
     ):
-        answer = service.talk([f"GET /page/{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()])
+        answer = service.talk([f"GET /page/{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()])
         assert answer.startswith(b"HTTP/1.1 404"), path
 
 

@@ -77,7 +77,7 @@ def _gateway(recognizer: Any) -> Iterator[FastAPI]:
 
 def _post(app: FastAPI) -> httpx.Response:
     async def call() -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
             return await client.post("/api/v1/asl/recognitions", files={"file": b"private picture"})
 
     return asyncio.run(call())

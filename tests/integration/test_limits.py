@@ -82,7 +82,7 @@ def test_a_json_body_that_promises_too_much_is_refused_before_it_comes(gateway):
     assert calls
 
     def promise(call):
-        head = f"{call} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {HUGE}\r\n\r\n"
+        head = f"{call} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {HUGE}\r\n\r\n"
         return _talk(gateway, head, [])[0]
 
     with ThreadPoolExecutor(len(calls)) as pool:  # each connection lingers for a moment, so that its client can read
@@ -96,7 +96,7 @@ def test_a_json_body_that_promises_too_much_is_refused_before_it_comes(gateway):
 
 def test_an_endless_json_body_is_cut_off(gateway):
     call = next(_json_calls(gateway))
-    head = f"{call} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = f"{call} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     block = b"10000\r\n" + b'"' * 0x10000 + b"\r\n"
     answer, n_sent = _talk(gateway, head, itertools.islice(itertools.repeat(block), HUGE // len(block)))
     assert answer.startswith(b"HTTP/1.1 413 ")

@@ -382,7 +382,7 @@ def test_what_answers_and_what_was_refused_is_told(world):
     app.state.gateway = gateway
 
     async def ask(path):
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
             return await client.get(path)
 
     ready = asyncio.run(ask("/readyz"))

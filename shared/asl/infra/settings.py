@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     require_key: bool | None = Field(
         None, description="Whether calls need an API key; by default where the database is Postgres."
     )
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="Host names of the service beside localhost, as a JSON list; of no use where calls need keys."
+    )
     worker_slots: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,
