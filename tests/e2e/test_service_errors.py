@@ -14,7 +14,9 @@ from PIL import Image
 RECOGNITIONS = "/api/v1/asl/recognitions"
 MEMBERS = {"type", "title", "status", "detail", "code", "hint", "request_id"}
 MAX_BYTES = 20 * 1024 * 1024
-FORM_HEAD = b"POST /api/v1/asl/recognitions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+FORM_HEAD = (
+    b"POST /api/v1/asl/recognitions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+)
 PART_HEAD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
 
 

@@ -1,6 +1,8 @@
 """`asl bench` against a real gateway, and what its load generator counts."""
 
+import contextlib
 import json
+import socket
 import socketserver
 import threading
 import time
@@ -8,7 +10,7 @@ import time
 import pytest
 from gateways import running, settings_of
 
-from asl.cli.load import Sample, Target, drive, percentile
+from asl.cli.load import Connection, Sample, Target, drive, percentile
 from asl.errors import OptionsInvalid, Unavailable
 
 SMALL = ("--clients", "1", "3", "--seconds", "0.3")
@@ -94,6 +96,16 @@ def scripted():
         yield target, lambda *words: target.request("/", " ".join(map(str, words)).encode(), "text/plain")
         server.shutdown()
         thread.join()
+
+
+def test_a_body_in_chunks_is_read_to_its_end():
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=1\r\n[1,2,\r\n2\r\n3]\r\n0\r\n\r\n"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connection = Connection(Target("127.0.0.1", server.getsockname()[1]))
+        with server.accept()[0] as peer, contextlib.closing(connection):
+            peer.sendall(2 * chunked)
+            answers = [connection.call(b"x") for _ in range(2)]
+    assert [(answer.status, answer.body, answer.closes) for answer in answers] == 2 * [(200, b"[1,2,3]", False)]
 
 
 def test_answers_refusals_and_failures_are_counted_apart(scripted):

@@ -162,13 +162,26 @@ class Connection:
         while (line := self._answers.readline().strip().lower()) != b"":
             name, _, value = line.partition(b":")
             headers[name] = value.strip()
-        body = self._answers.read(int(headers[b"content-length"])) if b"content-length" in headers else b""
+        if b"content-length" in headers:
+            body, ends = self._answers.read(int(headers[b"content-length"])), False
+        elif headers.get(b"transfer-encoding") == b"chunked":
+            body, ends = b"".join(self._chunks()), False
+        else:
+            body, ends = b"", True
         return Answer(
             int(status.split(maxsplit=2)[1]),
             float(headers.get(b"retry-after", 0)),
             body,
-            closes=headers.get(b"connection") == b"close" or b"content-length" not in headers,
+            closes=ends or headers.get(b"connection") == b"close",
         )
+
+    def _chunks(self) -> Iterator[bytes]:
+        """Read a body as RFC 9112 has it in section 7.1, without trailers, which nobody sends."""
+        n_bytes = -1
+        while n_bytes:
+            n_bytes = int(self._answers.readline().partition(b";")[0], 16)
+            yield self._answers.read(n_bytes)
+            self._answers.readline()
 
 
 def drive(
