@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from asl.infra import page_files
+
 REPOSITORY = Path(__file__).parents[2]
 IMAGES = REPOSITORY / "deploy" / "images"
 COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
@@ -124,7 +126,7 @@ def test_everything_that_images_install_has_a_hash():
         assert len(packages) == len(lines) > 0, lock.name
 
 
-@pytest.mark.parametrize("lock", ["gateway", "worker", "build", "torch-cpu", "torch-cuda"])
+@pytest.mark.parametrize("lock", ["gateway", "worker", "build", "page", "torch-cpu", "torch-cuda"])
 def test_locks_have_the_versions_of_constraints(lock):
     pinned = _versions(REPOSITORY / "constraints.txt")
     locked = _versions(IMAGES / f"{lock}.lock")
@@ -132,11 +134,15 @@ def test_locks_have_the_versions_of_constraints(lock):
 
 
 def test_the_gateways_packages_are_the_distributions():
-    wanted = {_name(line) for line in PROJECT["dependencies"]}
+    wanted = {_name(line) for line in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["tracing"]}
     listed = {_name(line) for line in (IMAGES / "gateway.in").read_text().splitlines() if line[0] != "#"}
     assert listed == wanted - TRAINING_ONLY, "is a new dependency one of the gateway's? then: make locks"
     assert listed <= _versions(IMAGES / "gateway.lock").keys()
     assert wanted - {"torch"} <= _versions(IMAGES / "worker.lock").keys()
+
+
+def test_the_page_is_fetched_with_the_npm_that_it_names():
+    assert page_files.NPM_WHEEL.replace("-binaries", "") in (IMAGES / "page.in").read_text().splitlines()
 
 
 def test_nginx_passes_what_the_gateway_needs():
