@@ -44,7 +44,7 @@ def test_no_container_runs_as_root(name):
     service = SERVICES[name]
     if name == "minio-volume":  # gives a folder away; it has no network, and ends
         assert (service["user"], service["network_mode"], service["restart"]) == ("0:0", "none", "no")
-    elif "build" in service:
+    elif "asl-platform/" in service["image"]:
         assert "user" not in service, "the image says so"
     else:
         assert service["user"] in {"10001:10001", "postgres", "redis", "nobody", "472"}
@@ -100,6 +100,12 @@ def test_redis_asks_for_a_password_and_forgets_nothing_for_want_of_memory():
     assert "requirepass" in command
     assert "--appendonly yes" in command
     assert "--maxmemory-policy noeviction" in command
+
+
+def test_each_image_is_built_once():
+    built = [service["image"] for service in STACK.values() if "build" in service]
+    ours = {service["image"] for service in STACK.values() if "asl-platform/" in service["image"]}
+    assert sorted(built) == sorted(ours)
 
 
 def test_images_end_without_root_and_without_tools_that_install():
