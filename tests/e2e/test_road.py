@@ -57,7 +57,7 @@ def test_on_the_full_stack_with_photographs(full_stack, real_data, tmp_path):
         road.go(client, "real", road.choose_photographs(tmp_path, real_data), tmp_path)
 
     ((_, _, work),) = full_stack.receiver.wait_for(None, "job training")
-    (call, *_) = full_stack.receiver.wait_for(work.trace_id.hex(), "POST /api/v1/jobs", "run", "store")
+    (call, *_) = full_stack.receiver.wait_for(work.trace_id.hex(), "POST /api/v1/jobs/chain", "run", "store")
     assert (call[1], call[2].span_id) == ("asl-gateway", work.parent_span_id)
 
 
