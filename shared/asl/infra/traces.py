@@ -20,6 +20,8 @@ from asl.infra.settings import are_traces_wanted
 
 _HEADER: Final = "traceparent"
 _FORM: Final = TraceContextTextMapPropagator()
+_PATIENCE_S: Final = 3.0
+"""With a receiver that is away; a process that ends waits for it so long."""
 _TRACER: Final = trace.get_tracer("asl")
 """Costs next to nothing until `install` has given it somewhere to send to."""
 
@@ -48,7 +50,7 @@ def install(service: str) -> bool:
         return False
     told = {"service.name": service, "service.version": version("asl-platform")}
     provider = TracerProvider(resource=Resource.create(told))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=_PATIENCE_S)))
     trace.set_tracer_provider(provider)
     return True
 
