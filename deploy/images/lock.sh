@@ -14,8 +14,9 @@ lock() { # NAME ARGUMENTS...: compile into NAME.lock
 
 lock gateway gateway.in
 # With the CPU build in sight, PyTorch's CUDA packages stay out.
-lock worker --find-links "$links" --extra export ../../pyproject.toml
+lock worker --find-links "$links" --extra export --extra tracing ../../pyproject.toml
 lock build build.in
+lock page page.in
 # PyTorch alone: the CPU build's hashes are written by hand into torch-cpu.lock, since its index is none of PyPI's.
 "$uv" pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 \
   --python-platform x86_64-unknown-linux-gnu --constraint ../../constraints.txt --output-file torch-cuda.lock torch.in

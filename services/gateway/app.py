@@ -10,10 +10,11 @@ from typing import Final
 import structlog
 import torch
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 
 from asl.errors import AslError
-from asl.infra import logs
+from asl.infra import logs, traces
 from asl.infra.settings import Settings, load_settings, unknown_names
 from services.gateway import errors, startup
 from services.gateway.dependencies import DependencyWatch
@@ -54,6 +55,8 @@ _ROUTES: Final = (
     metrics,
 )
 
+_WATCHED: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+
 _DESCRIPTION = """Reads the American Sign Language manual alphabet from photographs, and learns to read it better.
 
 Try it: `curl -F "file=@sign.jpg" http://localhost:8000/api/v1/asl/recognitions`
@@ -76,7 +79,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=version("asl-platform"),
         lifespan=_lifespan(settings),
         redirect_slashes=False,
-        telemetry={"tracing": False, "metrics": False, "logs": False},
+        telemetry=_telemetry(),
     )
     for module in _ROUTES:
         app.include_router(module.router)
@@ -91,6 +94,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RequestLog)
     app.add_middleware(RequestMetrics, metrics=app.state.metrics)
     return app
+
+
+def _telemetry() -> TelemetryConfig:
+    """Let FastAPI trace calls where traces are wanted; what watches the gateway asks too often to be of interest."""
+    return {
+        "tracing": traces.install("asl-gateway"),
+        "metrics": False,
+        "logs": False,
+        "operation_spans": False,
+        "auto_configure": False,
+        "exclude": lambda scope: scope["path"] in _WATCHED,
+    }
 
 
 def settings_or_exit() -> Settings:

@@ -13,7 +13,7 @@ from celery import Celery, bootsteps, signals
 
 from asl.contracts import Queue
 from asl.errors import OptionsInvalid
-from asl.infra import logs
+from asl.infra import logs, traces
 from asl.infra.settings import Settings, load_settings
 from asl.infra.stores import database_of
 from services.worker.worker import Worker
@@ -85,6 +85,7 @@ def install(celery: Celery, settings: Settings) -> None:
         requires = ("celery.worker.components:Pool",)
 
         def start(self, controller: Any) -> None:
+            traces.install("asl-worker")
             queues = tuple(Queue(name) for name in controller.app.amqp.queues.consume_from)
             worker = Worker(settings, database_of(settings), queues, stopping)
             state["worker"] = worker

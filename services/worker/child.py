@@ -6,6 +6,8 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
@@ -27,8 +29,8 @@ _TELL_EVERY_S: Final = 0.1
 def main(connection: Connection, claim: Claim, settings: Settings, folder: Path, output: Path) -> None:
     """Run one job and send what comes of it; the entry of the process.
 
-    Sends tuples: ("progress", dict), ("log", str), ("checkpoint", dict), and at the end one of ("done", result,
-    artifacts, effects), ("stopped",), ("error", dict, is retryable).
+    Sends tuples: ("progress", dict), ("log", str), ("checkpoint", dict), ("step", name, its start, its end), and at the
+    end one of ("done", result, artifacts, effects), ("stopped",), ("error", dict, is retryable).
 
     Args:
         connection: To the worker; its end is the end of this process.
@@ -90,6 +92,15 @@ class _Line:
             self._told_at, self._epoch = now, progress.epoch
             self.send("progress", progress.model_dump())
 
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Send how long a block took, whatever comes of it, for the job's trace."""
+        started_ns = time.time_ns()
+        try:
+            yield
+        finally:
+            self.send("step", name, started_ns, time.time_ns())
+
     def _listen(self) -> None:
         try:
             while self._connection.recv() == STOP:
@@ -117,20 +128,21 @@ def _work(
     from asl.pipelines import run  # noqa: PLC0415
 
     storage = storage_of(settings)
-    outcome: Outcome = run.run(
-        Context(
-            claim=claim,
-            settings=settings,
-            database=database_of(settings),
-            storage=storage,
-            folder=folder,
-            tell_progress=line.send_progress,
-            tell=lambda text: line.send("log", text),
-            save_checkpoint=lambda checkpoint: line.send("checkpoint", dict(checkpoint)),
-            is_stopping=line.stopping.is_set,
-        )
+    context = Context(
+        claim=claim,
+        settings=settings,
+        database=database_of(settings),
+        storage=storage,
+        folder=folder,
+        tell_progress=line.send_progress,
+        tell=lambda text: line.send("log", text),
+        save_checkpoint=lambda checkpoint: line.send("checkpoint", dict(checkpoint)),
+        is_stopping=line.stopping.is_set,
     )
-    stored = artifacts.store(storage, claim, outcome.files)
+    with line.step("run"):
+        outcome: Outcome = run.run(context)
+    with line.step("store"):
+        stored = artifacts.store(storage, claim, outcome.files)
     return dict(outcome.result), stored, dict(outcome.effects)
 
 

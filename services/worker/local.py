@@ -6,7 +6,7 @@ from typing import Final
 import structlog
 
 from asl.contracts import Queue
-from asl.infra import schema
+from asl.infra import schema, traces
 from asl.infra.settings import Settings
 from asl.infra.stores import database_of, storage_of
 from services.worker.doorbell import Doorbell
@@ -27,6 +27,7 @@ def run(settings: Settings, queues: tuple[Queue, ...], stopping: threading.Event
         queues: Whose jobs.
         stopping: Set to end it.
     """
+    traces.install("asl-worker")
     database, storage = database_of(settings), storage_of(settings)
     if database.is_sqlite:
         schema.upgrade(database)

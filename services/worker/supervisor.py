@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from asl.contracts import EventKind, JobError, JobState, Progress
 from asl.errors import AslError, Crashed, OutOfMemory, Stalled, Unavailable
-from asl.infra import jobs
+from asl.infra import jobs, traces
 from asl.infra.database import Database
 from asl.infra.jobs import Claim, Event
 from asl.infra.settings import Settings
@@ -129,6 +129,8 @@ class Supervisor:
                 self._events.append(_line(text))
             case ("checkpoint", checkpoint):
                 self._checkpoint = checkpoint
+            case ("step", name, started_ns, ended_ns):
+                traces.note_step(name, started_ns, ended_ns)
             case _:
                 self._ending = message
 
@@ -238,6 +240,7 @@ class Supervisor:
 
     def _write_failure(self, error: JobError, *, retry: bool) -> None:
         self._log.warning("attempt failed", code=error.code, why=error.message)
+        traces.note_failure(error.code)
         self._write_end(lambda session: jobs.fail(session, self._claim, error, retry=retry) is not None)
 
     def _fail(self, error: AslError, *, retry: bool) -> None:

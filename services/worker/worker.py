@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from asl.contracts import Queue
-from asl.infra import components, jobs
+from asl.infra import components, jobs, traces
 from asl.infra.database import Database
 from asl.infra.settings import Settings
 from services.worker import child
@@ -122,15 +122,18 @@ class Worker:
             return False
         _log.info("job taken", job=claim.job_id, attempt=claim.attempt, kind=claim.kind, request_id=claim.request_id)
         self._tallies.count_running(1)
+        supervisor = Supervisor(
+            claim,
+            self._settings,
+            self._database,
+            context=self._context,
+            stopping=self._stopping,
+            tallies=self._tallies,
+        )
+        told: dict[str, str | int] = {"job": claim.job_id, "attempt": claim.attempt, "worker": self.id}
         try:
-            Supervisor(
-                claim,
-                self._settings,
-                self._database,
-                context=self._context,
-                stopping=self._stopping,
-                tallies=self._tallies,
-            ).run()
+            with traces.following(claim.trace_parent, f"job {claim.kind}", told):
+                supervisor.run()
         finally:
             self._tallies.count_running(-1)
         return True

@@ -9,6 +9,11 @@ import pytest
 from stack import Stack, why_no_engine
 
 
+def pytest_itemcollected(item):
+    # The fixture builds images, which takes longer than any test may; what it runs has limits of its own.
+    item.add_marker(pytest.mark.timeout(300, func_only=True))
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory):
     if why := why_no_engine():

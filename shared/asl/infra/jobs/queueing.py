@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session, aliased
 
 from asl.contracts import EventKind, JobState, Queue
 from asl.errors import Conflict
-from asl.infra import tables
+from asl.infra import tables, traces
 from asl.infra.database import now
 from asl.infra.jobs.rows import of_id, tell_state
 from asl.infra.tables import Job
@@ -30,6 +30,7 @@ def add(session: Session, job: Job, needs: Sequence[str] = ()) -> None:
     job.id = job.id or tables.new_id()
     job.n_waiting_for = _n_unfinished(session, needs)
     job.state = JobState.WAITING if job.n_waiting_for else JobState.QUEUED
+    job.trace_parent = traces.current_parent()
     session.add(job)
     session.flush()
     session.add_all(tables.JobDependency(job_id=job.id, needs_id=needed) for needed in dict.fromkeys(needs))
@@ -53,6 +54,7 @@ def add_divided(session: Session, job: Job, parts: Sequence[Mapping[str, Any]], 
     n_waiting_for = _n_unfinished(session, needs)
     job.id = job.id or tables.new_id()
     job.state, job.n_waiting_for, job.n_shards = JobState.WAITING, len(parts), len(parts)
+    job.trace_parent = traces.current_parent()
     session.add(job)
     session.flush()
     tell_state(session, job.id, 0, JobState.WAITING)
@@ -60,6 +62,7 @@ def add_divided(session: Session, job: Job, parts: Sequence[Mapping[str, Any]], 
     state = JobState.WAITING if n_waiting_for else JobState.QUEUED
     common = {"tenant": job.tenant, "queue": job.queue, "priority": job.priority, "parent_id": job.id}
     common |= {"state": state, "n_waiting_for": n_waiting_for, "queued_at": None if n_waiting_for else queued_at}
+    common |= {"trace_parent": job.trace_parent}
     rows = [
         {**part, **common, "id": tables.new_id(), "shard": place, "turn": first_turn + place}
         for place, part in enumerate(parts)

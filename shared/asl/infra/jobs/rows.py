@@ -31,6 +31,7 @@ class Claim:
     n_shards: int
     checkpoint: Mapping[str, Any] | None
     request_id: str
+    trace_parent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ def to_claim(job: Job) -> Claim:
         n_shards=job.n_shards,
         checkpoint=job.checkpoint,
         request_id=job.request_id,
+        trace_parent=job.trace_parent,
     )
 
 
