@@ -4,7 +4,7 @@ STAMP := .venv/installed
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint fmt bench chaos up down logs e2e-compose locks demo-data starter constraints clean
+.PHONY: help setup run test lint fmt bench chaos up down logs e2e-compose locks audit sbom sizing demo-data starter constraints clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,15 @@ e2e-compose: setup ## Take the full stack down the whole road, and break its par
 locks: setup ## Renew the images' locks, deploy/images/*.lock, for the versions of constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	deploy/images/lock.sh $(BIN)/uv
+
+audit: setup ## Look all packages of the images up for known vulnerabilities; red where that cannot be done
+	$(BIN)/python deploy/supply-chain/audit.py
+
+sbom: setup ## List what each image holds, as CycloneDX files in build/sbom (with Debian's packages where Docker is there)
+	$(BIN)/python deploy/supply-chain/sbom.py
+
+sizing: setup ## Renew deploy/sizing.md for the rates of README's table
+	$(BIN)/python deploy/sizing.py > /dev/null
 
 demo-data: setup ## Render a small class-folder data set into data/demo
 	$(BIN)/asl demo-data --output-dir data/demo

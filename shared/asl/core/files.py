@@ -77,7 +77,7 @@ def read_npz(path: Path) -> Mapping[str, NDArray[Any]]:
             size_bytes = sum(member.file_size for member in archive.infolist())
         if size_bytes > _LARGEST_NPZ_BYTES:
             raise DatasetInvalid(f"{path}: expected at most {_LARGEST_NPZ_BYTES:,} bytes, found {size_bytes:,}")
-        with np.load(path, allow_pickle=False) as archive:
+        with np.load(path, allow_pickle=False) as archive:  # noqa: TID251 - here it is refused
             # Members that are no arrays come as bytes.
             return {name: np.asarray(value) for name, value in archive.items()}
     # RuntimeError: the zip is encrypted, or packed in an unknown way.

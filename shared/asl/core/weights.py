@@ -44,7 +44,7 @@ def unpack(data: bytes) -> State:
         raise ModelInvalid(f"expected at most {MAX_FILE_BYTES:,} bytes, found {size_bytes:,} after decompression")
     try:
         with warnings.catch_warnings(action="ignore"):
-            payload = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+            payload = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)  # noqa: TID251 - here it is refused
     # PyTorch's reader raises many types for damaged or hostile files, and documents none of them.
     except Exception as error:
         raise ModelInvalid(
