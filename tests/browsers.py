@@ -9,9 +9,40 @@ from asl.core.images import encode_jpeg
 from asl.core.synthetic.alphabet import render_alphabet
 
 STILL_LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"
+S_PER_LETTER = 1.2
+"""In films, where nothing else is asked for."""
 FRAMES_PER_S = 30
 """At which Chromium plays a film of JPEGs."""
 _OPTIONS = ["--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader"]  # WebGL without a GPU
+_RECORDER = """
+(() => {
+  const KINDS = {photos: "photograph", letters: "letter", matrix: "cell", files: "file", "sample-strip": "drawn hand"};
+  const kept = {};
+  const read = (name) => JSON.parse(localStorage.getItem(`test-${name}`) ?? "[]");
+  for (const name of ["seen", "pressed"]) kept[name] = new Set(read(name));
+  const titleOf = (button) => {
+    const screen = location.hash.split("/")[1] || "live";
+    const kind = Object.keys(KINDS).find((name) => button.closest(`.${name}`));
+    const said = (button.getAttribute("aria-label") || button.textContent).trim();
+    const general = said.replace(/[0-9]+([.,][0-9]+)?/g, "#").replace(/\\b[A-Z]\\b/g, "?");
+    return `${screen}: ${kind ? KINDS[kind] : general}`;
+  };
+  const note = (name, button) => {
+    const title = titleOf(button);
+    if (kept[name].has(title)) return;
+    kept[name].add(title);
+    localStorage.setItem(`test-${name}`, JSON.stringify([...kept[name]]));
+  };
+  const press = ({target}) => {
+    const button = target.closest?.("button, summary");
+    if (button) note("pressed", button);
+  };
+  for (const kind of ["click", "pointerdown", "keydown"]) addEventListener(kind, press, true);
+  const look = () => document.querySelectorAll("button:enabled, summary").forEach((button) => note("seen", button));
+  setInterval(look, 150);
+})();
+"""
+"""Notes in the browser's own store which buttons there were, and which were pressed: by screen and by what they say."""
 _CAMERA = ["--use-fake-device-for-media-stream"]  # asks for leave, as a real one does
 
 
@@ -19,7 +50,7 @@ class BrowserMissing(Exception):
     """There is no Chromium."""
 
 
-def write_film(path, letters, *, seconds=2.0):
+def write_film(path, letters, *, seconds=S_PER_LETTER):
     """Write a film in which a hand shows letters one after another; Chromium plays it over and over.
 
     These are the hands that the page itself shows: what is tested is the road from the camera to the letter. How well
@@ -56,6 +87,7 @@ class Visit:
 
     def __init__(self, browser, url, **options):
         self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | options)
+        self.context.add_init_script(_RECORDER)
         self.page = self.context.new_page()
         self.requests, self.complaints, self.sizes = [], [], {}
         self.page.on("request", lambda request: self.requests.append(request.url))
@@ -66,6 +98,14 @@ class Visit:
         self.page.on("requestfinished", self._on_finished)
         self.page.goto(url)
         self.page.wait_for_selector("h1")
+
+    def never_pressed(self, *screens):
+        """Return the buttons of some screens that were there in this visit to be pressed, and never were."""
+        seen, pressed = (
+            set(self.page.evaluate(f"JSON.parse(localStorage.getItem('test-{name}') ?? '[]')"))
+            for name in ("seen", "pressed")
+        )
+        return {title for title in seen - pressed if title.partition(":")[0] in screens}
 
     @property
     def hosts(self):

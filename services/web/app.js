@@ -12,6 +12,7 @@ const loaders = {
   practice: async () => (await import("./practice/screen.js")).PracticeScreen,
   teach: async () => (await import("./teach/screen.js")).TeachScreen,
   train: async () => (await import("./train/screen.js")).TrainScreen,
+  evaluate: async () => (await import("./evaluate/screen.js")).EvaluateScreen,
   models: async () => (await import("./models/screen.js")).ModelsScreen,
   jobs: async () => (await import("./jobs/screen.js")).JobsScreen,
   system: async () => (await import("./system.js")).SystemScreen,

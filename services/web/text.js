@@ -12,7 +12,7 @@ export const text = {
   now: "just now",
   ago: (span) => `${span} ago`,
   theme: { label: "Switch between light and dark", light: "Light", dark: "Dark" },
-  screens: { live: "Live", practice: "Practice", teach: "Teach", train: "Train", models: "Models", jobs: "Jobs", system: "System" },
+  screens: { live: "Live", practice: "Practice", teach: "Teach", train: "Train", evaluate: "Evaluate", models: "Models", jobs: "Jobs", system: "System" },
 
   code: { title: "Do this from code", language: "Language" },
 
@@ -152,6 +152,8 @@ socket.onopen = () => socket.send(JSON.stringify({
       oneSigner: "One signer alone tells nothing about others: more people help more than more photographs.",
       noSigner: (n) => `${n} photographs name no signer; they count as one group.`,
       few: (letters, enough) => `Fewer than ${enough} photographs: ${letters}`,
+      fewSigners: (n) => `Only ${n} signers: people differ more than photographs of one do.`,
+      lonely: (letters) => `Shown by one signer only: ${letters}`,
       uneven: (most, least) => `Uneven: ${most} photographs of one letter, ${least} of another. Class weights help, more photographs help more.`,
     },
     fromCamera: "From the camera",
@@ -174,7 +176,12 @@ socket.onopen = () => socket.send(JSON.stringify({
     sent: "These photographs are sent to this service and kept there, in this data set.",
     photographs: (letter) => (letter ? `Photographs of ${letter}` : "Photographs"),
     noPhotographs: "None yet.",
-    keys: "Arrow keys move; a letter key gives another letter; Delete, or a click, leaves a photograph out or takes it in again.",
+    keys: "Arrow keys move; a letter key gives another letter (X with Shift); x, Delete or a click leaves a photograph out, or takes it in again.",
+    points: "Draw the hand's points",
+    unseen: "no hand seen",
+    by: "By",
+    nobody: "nobody known",
+    alike: "These look alike. Come closer, go back, turn the hand and move it about: what differs teaches most.",
     photograph: (letter, signer, state) => `${letter} ${state}${signer ? `, ${signer}` : ""}`,
     show: "Show",
     states: { "": "all", new: "new", found: "hand found", no_hand: "no hand", unreadable: "unreadable", excluded: "left out" },
@@ -240,6 +247,66 @@ with Client("${origin}") as client:
     }),
   },
 
+  evaluate: {
+    title: "Evaluate",
+    lead: "How well a model reads people: each signer, each letter, and how honest its confidence is.",
+    needs: "An evaluation needs a model that was trained or imported here, and a data set with photographs.",
+    model: "Model",
+    on: "On",
+    advice: "Choose people whom the model never saw: on those that it was trained on, the figures only flatter.",
+    none: "Nothing was evaluated yet.",
+    summary: (share, n) => `${share} of ${n} rows`,
+    of: (model, data) => (data ? `${model} on ${data}` : model),
+    two: (one, other) => `${one}, beside ${other}`,
+    rows: (n, when) => `${n} rows, ${when}.`,
+    beside: "Beside it",
+    nothing: "nothing",
+    figures: {
+      accuracy: "Accuracy", unseen: "Never seen", still: "Without J and Z", top3: "Among the top 3", macroF1: "Macro F1",
+      worst: "Worst signer", calibration: "Calibration error",
+    },
+    figure: "Figure",
+    difference: "Difference",
+    comparison: "Both evaluations, figure by figure",
+    f1: (letter) => `F1 of ${letter}`,
+    otherData: "These are not the same rows: the figures cannot be compared as they stand.",
+    signers: "Accuracy by signer, the worst first",
+    noSigners: "The photographs name no signers, so nothing is known of new ones.",
+    trainedOn: "trained on",
+    letters: "F1 by letter, the worst first",
+    letter: (precision, recall) => `Precision ${precision}, recall ${recall}`,
+    matrix: "Confusions",
+    matrixLead: "Rows: the letter that was shown. Columns: what was answered. Press a number to see its photographs.",
+    cell: (letter, answer, n) => (letter === answer ? `${letter} read rightly: ${n}` : `${letter} read as ${answer}: ${n}`),
+    cellTitle: (letter, answer) => (letter === answer ? `${letter}, read rightly` : `${letter}, read as ${answer}`),
+    shown: (n, total) => (n === total ? (n === 1 ? "One photograph." : `${n} photographs, the surest answers first.`) : `Photographs of ${n} of ${total} rows, the surest answers first. The others were removed since, are more than fit here, or came as landmarks.`),
+    reliability: "Is it as right as it is sure?",
+    reliabilityLead: (error) => `On the broken line it would be. Red is the gap, ${error} on average (the calibration error); pale bars hold few answers.`,
+    reliabilitySaid: (error, bins) => `Reliability diagram, calibration error ${error}. ${bins.join(". ")}`,
+    bin: (confidence, right, n) => `${confidence} sure, ${right} right, ${n} answers`,
+    confidence: "sure, %",
+    right: "right, %",
+    notices: "What the figures do not tell",
+    files: "Files of this evaluation",
+    code: (origin, model, dataset, job) => ({
+      curl: `curl -X POST ${origin}/api/v1/jobs -H "Content-Type: application/json" \\
+    -d '{"kind": "evaluation", "model": {"id": "${model}"}, "data": [{"dataset": "${dataset}"}]}'
+curl -OJ ${origin}/api/v1/jobs/${job}/artifacts/report.json
+curl -OJ ${origin}/api/v1/jobs/${job}/artifacts/answers.jsonl   # a line for each row`,
+      python: `from asl.client import Client
+from asl.contracts import EvaluationRequest, FeaturesRef, ModelRef
+
+with Client("${origin}") as client:
+    job = client.jobs.submit(EvaluationRequest(
+        model=ModelRef(id="${model}"), data=(FeaturesRef(dataset="${dataset}"),),
+    ))
+    print(client.jobs.wait(job.id).result)`,
+      js: `const path = "${origin}/api/v1/jobs/${job}/artifacts";
+const report = await (await fetch(\`\${path}/report.json\`)).json();
+console.log(report.all_rows.accuracy, report.confusion_matrix);`,
+    }),
+  },
+
   models: {
     title: "Models",
     lead: "Every model that was trained or imported here, and the one that answers.",
@@ -299,8 +366,6 @@ await fetch(path, {
     kinds: { extraction: "Extraction", training: "Training", evaluation: "Evaluation", export: "Export", model_import: "Import of a model", probe: "Probe" },
     none: "No job fits.",
     more: "More",
-    groups: "Accuracy by signer, the worst first",
-    groupColumns: ["Signer, worst first", "Accuracy", "Photographs"],
     position: (n) => (n ? `${n} before it in its queue` : "Next in its queue; is a worker there? See System."),
     waits: "It waits for the jobs that it needs.",
     rate: (rate, unit) => `${rate} ${unit}/s`,
@@ -312,6 +377,7 @@ await fetch(path, {
     log: (n) => `Log (${n} lines)`,
     facts: (when, attempt, took) => `Asked for ${when}${attempt > 1 ? ` · attempt ${attempt}` : ""}${took ? ` · took ${took}` : ""}`,
     curves: "See its curves",
+    findings: "See what was found",
     needs: "Needs",
     asked: "What was asked for",
     result: "What it came to",

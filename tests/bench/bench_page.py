@@ -25,9 +25,8 @@ def main() -> None:
         film = write_film(Path(folder) / "film.mjpeg", "LVAY")
         port = free_port()
         command = [sys.executable, "-m", "uvicorn", "--factory", "services.gateway.app:create_app"]
-        served = subprocess.Popen(
-            [*command, "--port", str(port), "--log-level", "error"], env=_environment(folder), stdout=subprocess.DEVNULL
-        )
+        with (Path(folder) / "server.log").open("w") as log:
+            served = subprocess.Popen([*command, "--port", str(port)], env=_environment(folder), stdout=log, stderr=log)
         try:
             _wait(f"http://127.0.0.1:{port}")
             with running(film) as browser:

@@ -130,10 +130,14 @@ def blank_jpeg() -> bytes:
 
 
 @pytest.fixture(scope="session")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a film of a hand that shows the letters of `STILL_LETTERS`, one after another."""
+def page_is_there() -> None:
     if not page_files.folder().is_dir():
         _miss("the page's files are missing: asl page")
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory, page_is_there: None) -> Path:  # noqa: ARG001 - skips where it is not
+    """Return a film of a hand that shows the letters of `STILL_LETTERS`, one after another."""
     return write_film(tmp_path_factory.mktemp("film") / "film.mjpeg", STILL_LETTERS)
 
 

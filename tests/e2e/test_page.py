@@ -6,7 +6,10 @@ import re
 import httpx
 import pytest
 from browsers import Visit
-from playwright.sync_api import expect
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from services.gateway.routes import page
 
 FIRST_LOAD_LIMIT_BYTES = 250_000
 
@@ -66,19 +69,6 @@ def test_no_file_outside_the_pages_folders_is_served(service):
         assert answer.startswith(b"HTTP/1.1 404"), path
 
 
-def test_a_drawn_hand_and_a_photograph_are_read(visit, hand_jpeg):
-    visit.page.get_by_label("Drawn hand: L").click()
-    letter = visit.page.get_by_test_id("photo-letter")
-    letter.wait_for()
-    assert letter.inner_text() == "L"
-    visit.page.set_input_files(
-        "input[type=file]", {"name": "v.jpg", "mimeType": "image/jpeg", "buffer": hand_jpeg("W")}
-    )
-    expect(letter).to_have_text("W")
-    visit.page.set_input_files("input[type=file]", {"name": "v.jpg", "mimeType": "image/jpeg", "buffer": b"no picture"})
-    visit.page.get_by_role("alert").wait_for()
-
-
 def test_without_leave_for_the_camera_the_page_says_what_to_do(browser, service):
     with Visit(browser, service.url) as visit:
         visit.page.get_by_role("button", name="Start the camera").click()
@@ -88,13 +78,13 @@ def test_without_leave_for_the_camera_the_page_says_what_to_do(browser, service)
         assert visit.page.get_by_role("button", name="Read a photograph").is_visible()
 
 
-def test_without_the_fetched_files_the_service_answers_and_says_how_to_get_them(
-    start_service, landmarker_path, tmp_path
-):
-    bare = start_service(XDG_CACHE_HOME=str(tmp_path), ASL_HAND_LANDMARKER_PATH=str(landmarker_path))
-    with bare.client() as client:
+def test_without_the_fetched_files_the_page_says_how_to_get_them(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    app = FastAPI()
+    app.include_router(page.router)
+    page.install(app)
+    with TestClient(app) as client:
         answer = client.get("/")
         assert (answer.status_code, "asl page" in answer.text) == (200, True)
         assert client.get("/page/style/base.css").status_code == 200
         assert client.get("/page/vendor/preact.mjs").status_code == 404
-        assert client.get("/readyz").status_code == 200

@@ -108,11 +108,28 @@ def test_what_a_data_set_lacks_is_told(run):
         return run(f"const {{ hints }} = await import('/page/teach/hints.js'); return hints({listed});")
 
     assert hints() == []
-    assert hints(("A", "ann", 40), ("B", "ann", 40), ("A", "bob", 40), ("B", "bob", 40)) == []
+    assert hints(*((letter, signer, 40) for letter in "AB" for signer in ("ann", "bob", "cy"))) == []
+    assert any("Only 2 signers" in hint for hint in hints(("A", "ann", 40), ("B", "ann", 40), ("A", "bob", 40)))
+    assert any("one signer only: B" in hint for hint in hints(("A", "ann", 40), ("B", "ann", 40), ("A", "bob", 40)))
     assert any("One signer" in hint for hint in hints(("A", "ann", 40), ("B", "ann", 40)))
     assert any("name no signer" in hint for hint in hints(("A", "", 40), ("B", "ann", 40)))
     assert any("Fewer than" in hint and "A" in hint for hint in hints(("A", "ann", 5), ("B", "bob", 40)))
     assert any("Uneven" in hint for hint in hints(("A", "ann", 400), ("B", "bob", 40)))
+
+
+def test_photographs_that_look_alike_are_told(run):
+    def is_poor(step):
+        return run(f"""
+            const {{ Diversity }} = await import('/page/teach/diversity.js');
+            const diversity = new Diversity();
+            for (let taken = 0; taken < 10; taken += 1) {{
+              const points = Array.from({{ length: 63 }}, (_, index) => (index % 3 ? 0.2 : 0.1 + {step} * taken));
+              diversity.add(points, 640, 480);
+            }}
+            return diversity.isPoor;""")
+
+    assert is_poor(0.0)
+    assert not is_poor(0.08)
 
 
 def test_every_name_that_the_service_tells_has_a_text(run):

@@ -247,6 +247,9 @@ def test_an_archive_is_added_and_what_is_no_photograph_is_told(client, dataset):
 
     listed = client.get(f"/datasets/{dataset}/samples", params={"label": "a", "signer": "bob"}).json()
     assert [item["name"] for item in listed["items"]] == ["bob/A/1.jpg"]
+    wanted = {"sha256": [hashes[2], "0" * 64]}
+    listed = client.get(f"/datasets/{dataset}/samples", params=wanted).json()
+    assert [item["sha256"] for item in listed["items"]] == [hashes[2]]
     counts = client.get(f"/datasets/{dataset}").json()["counts"]
     assert counts[0] == {"label": "A", "signer": "ann", "n_samples": 1}
     assert len(counts) == 6
@@ -337,7 +340,7 @@ def test_pages_lead_through_the_whole_list(client, dataset):
             break
         params["cursor"] = page["next_cursor"]
     assert len(found) == len(set(found)) == 5
-    for wrong in ({"cursor": "x"}, {"limit": 0}, {"limit": 501}, {"state": "gone"}, {"label": "\x00"}):
+    for wrong in ({"cursor": "x"}, {"limit": 0}, {"limit": 501}, {"state": "gone"}, {"label": "\x00"}, {"sha256": "x"}):
         assert is_problem(client.get(f"/datasets/{dataset}/samples", params=wrong), 422, "invalid_input")
 
 

@@ -306,6 +306,8 @@ def test_pages_show_every_sample_once_and_keep_to_their_filters(place, dataset):
     assert show(signer="") == []
     assert [sample.id for sample in show(state=SampleState.EXCLUDED)] == [excluded.id]
     assert len(show(state=SampleState.NEW)) == 24
+    some = [everything[3].sha256, everything[9].sha256]
+    assert [sample.sha256 for sample in show(sha256=[*some, "0" * 64])] == some
 
 
 def _all_samples(place, dataset, **filters):

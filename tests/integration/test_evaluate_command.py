@@ -17,6 +17,7 @@ ASL = Path(sys.executable).with_name("asl")
 FILES = {
     "results.txt",
     "report.json",
+    "answers.jsonl",
     "confusion_matrix.png",
     "per_class_f1_scores.png",
     "reliability_diagram.png",
@@ -93,6 +94,15 @@ def test_figures_pictures_and_warnings_of_two_files(folder):
     assert "neither trained nor validated on" in text
     assert "1 of 7 rows chose the model's epoch and temperature" in " ".join(text.split())
     assert "\n   C B A J\n C 3 . . .\n B 1 . . .\n A 2 . . .\n J 1 . . .\n" in text
+    answers = [json.loads(line) for line in (folder / "two" / "answers.jsonl").read_text().splitlines()]
+    assert [(row["letter"], row["answer"], row["group"]) for row in answers] == [
+        *((letter, "C", "ann") for letter in "ABCC"),
+        *((letter, "C", "bob") for letter in "ACJ"),
+    ]
+    assert [row["is_trained_on"] for row in answers] == [False] * 4 + [True] * 3
+    assert [row["is_validated_on"] for row in answers] == [True] + [False] * 6
+    assert [row["sha256"] for row in answers[:4]] == dataset.load(folder / "ann.npz").sample_sha256.tolist()
+    assert min(row["confidence"] for row in answers) > 0.99
     assert (folder / "two" / "confusion_matrix.png").read_bytes().startswith(b"\x89PNG")
 
 

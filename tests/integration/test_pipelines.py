@@ -33,6 +33,7 @@ OPTIONS = {"min_detection_confidence": 0.5, "augment_images": 0, "seed": 42}
 EVALUATION_FILES = {
     "results.txt",
     "report.json",
+    "answers.jsonl",
     "confusion_matrix.png",
     "per_class_f1_scores.png",
     "reliability_diagram.png",

@@ -4,10 +4,16 @@ import { handFinder } from "./hand-finder.js";
 const ASKED = { video: { facingMode: "user", width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } } };
 const RATE_OVER_MS = 2000;
 
-/** Shows the camera in a video element and tells of every hand; frames that come while one is read are passed over. */
+/**
+ * Shows the camera in a video element and tells of every hand.
+ *
+ * One frame is read at a time. Of those that come meanwhile only the newest is read, at once after it: waiting for the
+ * next would halve the rate wherever reading takes a little longer than a frame.
+ */
 export class HandCamera {
   #stream = null;
   #isBusy = false;
+  #isNewer = false;
   #times = [];
 
   /**
@@ -30,7 +36,7 @@ export class HandCamera {
   /** Ask for the camera and begin; throws what `getUserMedia` does, or why hands cannot be found. */
   async start() {
     if (!navigator.mediaDevices) throw new DOMException("no camera here", "NotSupportedError");
-    this.finder = handFinder(); // loads while the user is asked
+    this.finder = handFinder("VIDEO"); // loads while the user is asked
     const stream = await navigator.mediaDevices.getUserMedia(ASKED);
     this.#stream = stream;
     stream.getVideoTracks()[0].onended = () => this.#stream && this.onProblem(new DOMException("", "NotReadableError"));
@@ -55,12 +61,23 @@ export class HandCamera {
 
   #onFrame() {
     this.#next();
-    if (this.#isBusy || !this.video.videoWidth) {
-      this.nPassedOver += 1;
-      return;
-    }
+    if (!this.video.videoWidth) return;
+    if (this.#isBusy) {
+      this.nPassedOver += this.#isNewer;
+      this.#isNewer = true;
+    } else this.#readAll().catch((error) => this.#stream && this.onProblem(error));
+  }
+
+  async #readAll() {
     this.#isBusy = true;
-    this.#read().catch((error) => this.#stream && this.onProblem(error)).finally(() => (this.#isBusy = false));
+    try {
+      do {
+        this.#isNewer = false;
+        await this.#read();
+      } while (this.#isNewer && this.#stream);
+    } finally {
+      this.#isBusy = false;
+    }
   }
 
   async #read() {

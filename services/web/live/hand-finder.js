@@ -1,22 +1,28 @@
-// The worker that finds hands: one for all screens, started when a camera first is.
+// The workers that find hands: one for all cameras and one for all photographs, each started when first needed.
 
 /** @typedef {{seq: number, points: Float32Array|null, side: "left"|"right"|null, width: number, height: number, ms: number}} Found */
 
-let finder = null;
+const finders = new Map();
 
-/** Start the worker, or return the one that runs. */
-export function handFinder() {
-  finder ??= new HandFinder();
-  return finder;
+/**
+ * Start a worker, or return the one that runs.
+ *
+ * @param {"VIDEO"|"IMAGE"} mode frames of one camera, in which a hand is followed, or pictures each by itself
+ */
+export function handFinder(mode) {
+  if (!finders.has(mode)) finders.set(mode, new HandFinder(mode));
+  return finders.get(mode);
 }
 
 class HandFinder {
-  #worker = new Worker("/page/live/worker.js", { type: "module" });
+  #worker;
   #waiting = new Map();
   #seq = 0;
   #lastMs = 0;
 
-  constructor() {
+  constructor(mode) {
+    this.mode = mode;
+    this.#worker = new Worker("/page/live/worker.js", { type: "module", name: mode });
     this.ready = new Promise((resolve, reject) => {
       this.#worker.onmessage = ({ data }) => {
         if (data.type === "ready") resolve();
@@ -52,6 +58,6 @@ class HandFinder {
     for (const waiting of this.#waiting.values()) waiting.reject(error);
     this.#waiting.clear();
     this.#worker.terminate();
-    finder = null; // the next start tries anew
+    finders.delete(this.mode); // the next start tries anew
   }
 }

@@ -3,6 +3,7 @@ import { recognize } from "../api.js";
 import { html, signal, useEffect } from "../html.js";
 import { Bars, DropZone, percent, ProblemNote } from "../parts.js";
 import { text } from "../text.js";
+import { handFinder } from "./hand-finder.js";
 
 const LETTERS = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZ"];
 
@@ -24,7 +25,7 @@ export function PhotoReader({ onCamera }) {
             </div>`}
       </div>
       <section class="card side">
-        <button class="primary big" onClick=${onCamera}>${text.live.start}</button>
+        <button class="primary big" onClick=${onCamera} onPointerEnter=${() => handFinder("VIDEO")} onFocus=${() => handFinder("VIDEO")}>${text.live.start}</button>
         <p class="muted small">${text.live.privacy}</p>
         <${DropZone} accept="image/*" label=${text.photo.choose} onFiles=${({ files }) => files[0] && read(files[0], files[0].name)}>
           <span class="muted">${text.photo.drop}</span>

@@ -16,18 +16,19 @@ const JOINT = "#56B4E9";
  * @param {Float32Array|number[]|null} points 21 x (x, y, z), x and y in [0, 1]
  * @param {number} width of the picture, in pixels
  * @param {number} height
+ * @param {number} thickness of lines and joints: more than 1 for pictures that are shown small
  */
-export function drawSkeleton(canvas, points, width, height) {
+export function drawSkeleton(canvas, points, width, height, thickness = 1) {
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const pen = canvas.getContext("2d");
   pen.clearRect(0, 0, width, height);
   if (!points) return;
-  const unit = Math.max(width, height) / 640;
+  const unit = (thickness * Math.max(width, height)) / 640;
   const at = (index) => [points[3 * index] * width, points[3 * index + 1] * height];
   pen.lineCap = "round";
-  for (const [colour, thickness] of [[SHADE, 7], [LINE, 3.5]]) {
+  for (const [colour, lineWidth] of [[SHADE, 7], [LINE, 3.5]]) {
     pen.strokeStyle = colour;
-    pen.lineWidth = thickness * unit;
+    pen.lineWidth = lineWidth * unit;
     pen.beginPath();
     for (const [from, to] of CONNECTIONS) {
       pen.moveTo(...at(from));

@@ -53,7 +53,7 @@ function OneModel({ model }) {
   return html`<section class="card"><div class="row wrap">
       ${model.aliases.includes("production") ? html`<span class="state succeeded">${text.models.aliases.production}</span>` : html`<button class="primary" onClick=${() => promote(model)}>${text.models.promote}</button>`}
       <button onClick=${() => download(`/api/v1/models/${model.id}/file`, `model-${model.number}.pt`)}>${text.models.download(bytes(model.size_bytes))}</button>
-      <button onClick=${() => submit({ kind: "export", model: { id: model.id } })}>${text.models.export}</button>
+      <button onClick=${() => submit("jobs", { kind: "export", model: { id: model.id } })}>${text.models.export}</button>
     </div>
     <dl class="facts">
       <div><dt>${text.models.letters}</dt><dd>${model.label_names.join(" ")}</dd></div>
@@ -64,7 +64,7 @@ function OneModel({ model }) {
     <section class="card"><div class="row wrap"><h2 class="grow">${text.models.evaluations}</h2><${Evaluate} model=${model} /></div>
       ${model.evaluations.length === 0 ? html`<p class="muted">${text.models.notEvaluated}</p>` : html`<div class="scroll" tabindex="0" role="region" aria-label=${text.models.evaluations}><table>
         <thead><tr>${text.models.columns.map((title) => html`<th key=${title} scope="col">${title}</th>`)}</tr></thead>
-        <tbody>${model.evaluations.map((one) => html`<tr key=${one.job_id}><td><a href="#/jobs/${one.job_id}">${ago(one.created_at)}</a></td><td>${one.n_rows}</td>
+        <tbody>${model.evaluations.map((one) => html`<tr key=${one.job_id}><td><a href="#/evaluate/${one.job_id}">${ago(one.created_at)}</a></td><td>${one.n_rows}</td>
           <td>${accuracy(one.accuracy)}</td><td>${accuracy(one.unseen_accuracy)}</td><td>${accuracy(one.macro_f1)}</td>
           <td>${one.worst_group == null ? "–" : `${accuracy(one.worst_group_accuracy)} (${one.worst_group || text.models.unknown})`}</td></tr>`)}</tbody></table></div>`}
     </section>
@@ -77,7 +77,7 @@ function Evaluate({ model }) {
   if (!usual) return null;
   return html`<label class="inline">${text.models.on}<select value=${usual} onChange=${({ target }) => setName(target.value)}>
       ${datasets.value.map((found) => html`<option key=${found.name} value=${found.name}>${found.name}</option>`)}</select></label>
-    <button onClick=${() => submit({ kind: "evaluation", model: { id: model.id }, data: [{ dataset: usual }] })}>${text.models.evaluate}</button>`;
+    <button onClick=${() => submit("evaluate", { kind: "evaluation", model: { id: model.id }, data: [{ dataset: usual }] })}>${text.models.evaluate}</button>`;
 }
 
 /** The gate's no, and the way past it, which needs a reason. */
@@ -119,9 +119,9 @@ async function rollback() {
   }
 }
 
-async function submit(json) {
+async function submit(screen, json) {
   try {
-    location.hash = `#/jobs/${(await call("POST", "/api/v1/jobs", { json, headers: once() })).id}`;
+    location.hash = `#/${screen}/${(await call("POST", "/api/v1/jobs", { json, headers: once() })).id}`;
   } catch (error) {
     problem.value = error;
   }

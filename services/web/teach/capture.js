@@ -3,6 +3,7 @@ import { html, signal, useEffect, useRef } from "../html.js";
 import { cameraProblem, Stage } from "../live/stage.js";
 import { text } from "../text.js";
 import { addPhotograph } from "./adding.js";
+import { Diversity } from "./diversity.js";
 
 const EVERY_MS = 180;
 const BURST = 20;
@@ -14,6 +15,7 @@ const hasHand = signal(false);
 const isTaking = signal(false);
 const count = signal(0); // what is left of 3-2-1
 const taken = signal({ n: 0, nRefused: 0 });
+const isPoor = signal(false); // those taken look alike
 
 export function Capture({ dataset, label, signer, onTaken, onProblem, onStop }) {
   const left = useRef(0);
@@ -22,6 +24,7 @@ export function Capture({ dataset, label, signer, onTaken, onProblem, onStop }) 
   const camera = useRef(null);
   const timer = useRef(null);
   const ids = useRef(new Set());
+  const diversity = useRef(new Diversity());
   const canTake = Boolean(label && signer);
 
   const stop = () => {
@@ -31,6 +34,8 @@ export function Capture({ dataset, label, signer, onTaken, onProblem, onStop }) 
   useEffect(() => {
     taken.value = { n: 0, nRefused: 0 };
     ids.current = new Set();
+    diversity.current = new Diversity();
+    isPoor.value = false;
     return () => {
       clearInterval(timer.current);
       count.value = 0;
@@ -47,6 +52,8 @@ export function Capture({ dataset, label, signer, onTaken, onProblem, onStop }) 
       taken.value = { ...taken.value, nRefused: taken.value.nRefused + 1 };
       return;
     }
+    diversity.current.add(found.points, found.width, found.height);
+    isPoor.value = diversity.current.isPoor;
     take();
     left.current -= 1;
     if (left.current <= 0) stop();
@@ -86,7 +93,8 @@ export function Capture({ dataset, label, signer, onTaken, onProblem, onStop }) 
   };
   const say = () => {
     if (!canTake) return label ? text.teach.needsSigner : text.teach.needsLetter;
-    return hasHand.value ? text.teach.ready(label) : text.live.reasons.no_hand;
+    if (!hasHand.value) return text.live.reasons.no_hand;
+    return isPoor.value ? text.teach.alike : text.teach.ready(label);
   };
   return html`<div><${Stage} cameraRef=${camera} onFound=${onFound} onProblem=${(error) => (onProblem(cameraProblem(error)), onStop())}>
       ${count.value > 0 && html`<span class="tick count" aria-live="assertive">${count.value}</span>`}

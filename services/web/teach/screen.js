@@ -84,7 +84,7 @@ function OneDataset() {
         <${DropZone} label=${text.teach.files} multiple=${true} accept="image/*,.zip,.tar,.tgz,.gz" onFiles=${add}><span class="muted">${text.teach.dropFiles(label.value)}</span><//>
         <${UploadState} /></section>
     </div>
-    <${Grid} dataset=${found.name} label=${label.value} signer="" revision=${revision.value} onChange=${() => refresh(found.name)} onProblem=${(error) => (problem.value = error)} />`;
+    <${Grid} dataset=${found} label=${label.value} revision=${revision.value} onChange=${() => refresh(found.name)} onProblem=${(error) => (problem.value = error)} />`;
 }
 
 function UploadState() {

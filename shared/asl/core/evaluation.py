@@ -15,7 +15,7 @@ from asl.core.checkpoint import TrainedModel, row_hashes
 from asl.core.dataset import Dataset, relabel, with_schema
 from asl.core.features import SCHEMAS
 from asl.core.hand import MOTION_LETTERS
-from asl.core.report import Averages, Confusion, GroupScores, LetterScores, Report, Scores
+from asl.core.report import Averages, Confusion, GroupScores, LetterScores, Report, RowAnswer, Scores
 from asl.errors import DatasetInvalid, ModelInvalid, OptionsInvalid, OutOfMemory
 
 N_CONFUSIONS: Final = 10
@@ -105,6 +105,7 @@ def evaluate(
         ),
         n_rows_validated_on=overlap.n_validated_on,
         unseen=overlap.unseen,
+        rows=_rows(answers, dataset.sample_sha256, names),
     )
 
 
@@ -184,6 +185,22 @@ def _group_scores(answers: _Answers, is_right: NDArray[np.bool_]) -> tuple[Group
             n_rows_validated_on=int(answers.is_validated_on[rows].sum()),
         )
         for name, rows in rows_of.items()
+    )
+
+
+def _rows(answers: _Answers, hashes: NDArray[np.str_], names: tuple[str, ...]) -> tuple[RowAnswer, ...]:
+    answered = answers.probabilities.argmax(axis=1)
+    return tuple(
+        RowAnswer(
+            sha256=str(hashes[row]),
+            group=str(answers.group[row]),
+            letter=names[answers.truth[row]],
+            answer=names[answer],
+            confidence=float(answers.probabilities[row, answer]),
+            is_trained_on=bool(answers.is_trained_on[row]),
+            is_validated_on=bool(answers.is_validated_on[row]),
+        )
+        for row, answer in enumerate(answered.tolist())
     )
 
 

@@ -1,6 +1,6 @@
 """What an evaluation finds, as plain values: figures, counts, and sentences on what the figures do not tell."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from asl.core.calibration import ReliabilityBin
@@ -72,6 +72,21 @@ class Confusion:
 
 
 @dataclass(frozen=True)
+class RowAnswer:
+    """What the model answered to one row."""
+
+    sha256: str
+    """Of the row's photograph, or of its landmarks where there is none."""
+    group: str
+    letter: str
+    answer: str
+    confidence: float
+    is_trained_on: bool
+    is_validated_on: bool
+    """It chose the model's epoch and temperature."""
+
+
+@dataclass(frozen=True)
 class Report:
     """What an evaluation found; letters are matched by name throughout."""
 
@@ -101,6 +116,11 @@ class Report:
     unseen: Scores | None = None
     """Only rows that neither trained nor validated the model; None where there are none or that is unknown."""
 
+    rows: tuple[RowAnswer, ...] = ()
+    """Every row, in the data set's order."""
+
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, as report.json holds them."""
-        return asdict(self)
+        """Return plain values, as report.json holds them: all but the rows."""
+        plain = asdict(replace(self, rows=()))
+        del plain["rows"]
+        return plain

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,13 +16,15 @@ from asl.core.report import Report, Scores
 
 JSON_FILE: Final = "report.json"
 TEXT_FILE: Final = "results.txt"
+ANSWERS_FILE: Final = "answers.jsonl"
+"""A line for each row: its photograph's SHA-256, its letter, and what was answered how surely."""
 
 _TEXT_WIDTH: Final = 160
 """Columns of results.txt: the confusion matrix of 26 letters fits."""
 
 
 def write_report(report: Report, folder: Path, *, model: str, data: Sequence[str]) -> dict[str, Any]:
-    """Write report.json, results.txt and the pictures of `asl.core.plots`.
+    """Write report.json, results.txt, answers.jsonl and the pictures of `asl.core.plots`.
 
     Args:
         report: What was found.
@@ -38,6 +41,8 @@ def write_report(report: Report, folder: Path, *, model: str, data: Sequence[str
     with replacing(folder / TEXT_FILE) as path, path.open("w", encoding="utf-8") as file:
         parts = (*rendered(entries, report), *_matrix(report))
         Console(file=file, width=_TEXT_WIDTH, highlight=False).print(*parts, sep="\n")
+    with replacing(folder / ANSWERS_FILE) as path, path.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in report.rows)
     write_plots(report, folder)
     return entries
 

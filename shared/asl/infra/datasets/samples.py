@@ -47,6 +47,7 @@ def page_samples(
     label: str | None = None,
     signer: str | None = None,
     state: SampleState | None = None,
+    sha256: Sequence[str] = (),
     limit: int,
     cursor: str | None,
 ) -> Page[Sample]:
@@ -58,6 +59,7 @@ def page_samples(
         label: Only of this class.
         signer: Only of this signer; '' for those of nobody known.
         state: Only those in this state.
+        sha256: Only these photographs, by the hashes of their files; all where none is named.
         limit: How many at most.
         cursor: Where the page before ended.
 
@@ -72,6 +74,8 @@ def page_samples(
         query = query.where(row.signer == signer)
     if state is not None:
         query = query.where(*_is_in(state))
+    if sha256:
+        query = query.where(row.sha256.in_(set(sha256)))
     if after := pages.decode(cursor):
         query = query.where(tuple_(row.created_at, row.id) < after)
     rows = session.scalars(query.limit(limit + 1)).all()
