@@ -37,6 +37,7 @@ from asl.contracts.jobs import (
     Queue,
     ShardCounts,
     TrainingRequest,
+    TuningRequest,
 )
 from asl.contracts.keys import Key, Scope
 from asl.contracts.learning import (
@@ -52,6 +53,8 @@ from asl.contracts.learning import (
     PreparationOptions,
     SplitBy,
     TrainingOptions,
+    TuningMethod,
+    TuningOptions,
 )
 from asl.contracts.live import (
     LIVE_PROTOCOL,
@@ -177,5 +180,8 @@ __all__ = [
     "Time",
     "TrainingOptions",
     "TrainingRequest",
+    "TuningMethod",
+    "TuningOptions",
+    "TuningRequest",
     "Upload",
 ]
