@@ -30,8 +30,8 @@ def evaluate_model(
 
     Example: `asl evaluate-model --model-path models/best_model.pt --data-file data/asl_features.npz`
 
-    Writes results.txt, report.json, confusion_matrix.png, per_class_f1_scores.png, reliability_diagram.png and, where
-    the rows name signers or sources, per_group_accuracy.png.
+    Writes results.txt, report.json, confusion_matrix.png, per_class_f1_scores.png, reliability_diagram.png,
+    coverage_accuracy.png and, where the rows name signers or sources, per_group_accuracy.png.
 
     Args:
         model_path: Trained model (.pt).
