@@ -157,7 +157,7 @@ def draw_coverage(report: Report) -> Figure:
     axes.xaxis.set_major_formatter(_PERCENT)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.grid(color=LIGHT)
-    axes.legend(edgecolor="none", framealpha=0.9, loc="lower left", fontsize=9, labelcolor=INK)
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(-0.02, -0.14), fontsize=9, labelcolor=INK)
     return figure
 
 

@@ -22,11 +22,8 @@ def _of_letters(report: Report) -> Iterator[Advice]:
     weak = [entry for entry in report.all_rows.letters if entry.recall < _WEAK_RECALL and entry.support >= _ENOUGH_ROWS]
     if not weak:
         return
-    taken_for = {entry.letter: entry.answer for entry in reversed(report.confusions)}
     told = [
-        f"{entry.letter} ({entry.recall:.0%}"
-        + (f", taken for {taken_for[entry.letter]}" if entry.letter in taken_for else "")
-        + ")"
+        f"{entry.letter} ({entry.recall:.0%}{_taken_for(report, entry.letter)})"
         for entry in sorted(weak, key=lambda entry: entry.recall)
     ]
     more = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
@@ -36,6 +33,12 @@ def _of_letters(report: Report) -> Iterator[Advice]:
         "Add photographs of these letters, and of those that they are taken for, by other people; look at some of the "
         "mistakes first, for people sign some letters in several ways, and folders hold wrong ones.",
     )
+
+
+def _taken_for(report: Report, letter: str) -> str:
+    index = report.label_names.index(letter)
+    mistakes = [count if answer != index else 0 for answer, count in enumerate(report.confusion_matrix[index])]
+    return f", taken for {report.label_names[mistakes.index(max(mistakes))]}"
 
 
 def _of_groups(report: Report) -> Iterator[Advice]:
