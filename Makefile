@@ -78,6 +78,7 @@ demo-data: setup ## Render a small class-folder data set into data/demo
 
 starter: setup ## Train the starter model anew on the data in $(DATA)
 	$(BIN)/python deploy/starter/build.py $(DATA)
+	$(BIN)/python deploy/starter/coaching.py $(DATA)
 
 constraints: ## Pin the newest versions that fit into constraints.txt
 	rm -rf .venv

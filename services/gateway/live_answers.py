@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from asl.contracts import Handedness, NoLetter
+from asl.contracts import Explanation, Handedness, NoLetter
 from asl.core.classifier import Classifier
 from asl.core.hand import MOTION_LETTERS
 from asl.core.smoothing import Change
@@ -40,6 +40,7 @@ class ReadingWriter:
         *,
         reason: NoLetter | None,
         mirrored: bool,
+        explanation: Explanation | None = None,
     ) -> str:
         """Write what a hand shows.
 
@@ -50,6 +51,7 @@ class ReadingWriter:
             side: The hand's, as it looks in the picture.
             reason: Why no letter is named; None where one is.
             mirrored: The picture is a mirror image.
+            explanation: What of the hand differs from the letter, where that was asked for.
         """
         letters = self._letters
         alternatives = ",".join(
@@ -61,6 +63,8 @@ class ReadingWriter:
             why = f'"needs_motion":{self._moves[first]},"reason":null'
         else:
             read, why = '"letter":null,"confidence":0', f'"needs_motion":false,"reason":"{reason}"'
+        if explanation is not None:
+            why += f',"explanation":{explanation.model_dump_json()}'
         return (
             f'{{"type":"reading","seq":{answer.seq},{read},"handedness":"{_MIRRORED[side] if mirrored else side}",'
             f'"alternatives":[{alternatives}],{why},{answer.text}{self._tail}'

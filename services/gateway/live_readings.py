@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from asl.contracts import LiveOptions, NoLetter
 from asl.core.classifier import Classifier
+from asl.core.coaching import explain
 from asl.core.hand import Hand
 from asl.core.smoothing import Change
 from asl.errors import AslError, LandmarksInvalid
@@ -83,7 +84,7 @@ class StreamReadings:
             reason = classifier.verdict(row_values[0])
             seen = None if reason else row  # a hand that is refused shows no letter, over time neither
             changes = self._letters.see(classifier, seen, frame.t_ms, frame.came_s)
-            await self._answer(frame, classifier, frame.hand, (row_values, row_best), reason)
+            await self._answer(frame, classifier, frame.hand, (row_values, row_best, row), reason)
             await self._tell(changes, frame.seq)
             outcomes[reason or _LETTER] += 1
         for outcome, n in outcomes.items():
@@ -97,7 +98,7 @@ class StreamReadings:
         values, best = likeliest(seen.probabilities, self._options.top_k)
         reason = seen.classifier.verdict(values[0][0])
         changes = self._letters.see(seen.classifier, None if reason else seen.probabilities[0], None, frame.came_s)
-        await self._answer(frame, seen.classifier, seen.hand, (values[0], best[0]), reason)
+        await self._answer(frame, seen.classifier, seen.hand, (values[0], best[0], seen.probabilities[0]), reason)
         await self._tell(changes, frame.seq)
         self._counts.note(FrameKind.IMAGE, reason or _LETTER)
 
@@ -111,13 +112,22 @@ class StreamReadings:
         frame: HandFrame | ImageFrame,
         classifier: Classifier,
         hand: Hand,
-        likely: tuple[list[float], list[int]],
+        likely: tuple[list[float], list[int], NDArray[np.float32]],
         reason: NoLetter | None,
     ) -> None:
         points = hand.landmarks if isinstance(frame, ImageFrame) else None  # the client does not know those
-        answer, mirrored = self._beside(frame, points), self._options.mirrored
-        writer = self._writer_of(classifier)
-        await self._send(writer.write(answer, *likely, hand.handedness, reason=reason, mirrored=mirrored))
+        options, (values, best, row) = self._options, likely
+        told = explain(hand, row, classifier.label_names, options.expected) if options.explain else None
+        text = self._writer_of(classifier).write(
+            self._beside(frame, points),
+            values,
+            best,
+            hand.handedness,
+            reason=reason,
+            mirrored=options.mirrored,
+            explanation=told,
+        )
+        await self._send(text)
 
     async def _answer_nothing(
         self, kind: FrameKind, frame: HandFrame | ImageFrame, classifier: Classifier, told_ms: float | None

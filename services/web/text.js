@@ -363,7 +363,7 @@ await fetch(path, {
     state: "State",
     kind: "Kind",
     states: { waiting: "waiting", queued: "queued", running: "at work", cancelling: "stopping", succeeded: "done", failed: "failed", cancelled: "cancelled" },
-    kinds: { extraction: "Extraction", training: "Training", evaluation: "Evaluation", export: "Export", model_import: "Import of a model", probe: "Probe" },
+    kinds: { extraction: "Extraction", training: "Training", tuning: "Tuning", evaluation: "Evaluation", export: "Export", model_import: "Import of a model", probe: "Probe" },
     none: "No job fits.",
     more: "More",
     position: (n) => (n ? `${n} before it in its queue` : "Next in its queue; is a worker there? See System."),

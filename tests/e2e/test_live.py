@@ -98,6 +98,25 @@ def test_says_hello_and_reads_landmarks_in_both_forms(service: Any, hand: Any) -
     assert as_json["ms"] < 1000
 
 
+def test_a_stream_tells_what_differs_from_the_letter_where_asked_for(
+    service: Any, hand: Any, hand_jpeg: Render
+) -> None:
+    found = hand("L")
+    with stream_to(service) as stream:
+        stream.send(type="landmarks", seq=1, **found)
+        assert "explanation" not in stream.next()
+        stream.send(type="options", explain=True, expected="D")
+        stream.send(type="landmarks", seq=2, **found)
+        told = LiveReading.model_validate(stream.until("reading", 2)).explanation
+        assert told is not None
+        assert (told.expected, told.finger) == ("D", "thumb")
+        stream.send(type="options", expected=None)
+        stream.connection.send(image(3, hand_jpeg("L", seed=1)))
+        again = LiveReading.model_validate(stream.until("reading", 3)).explanation
+        assert again is not None
+        assert again.expected == "L"
+
+
 def test_a_held_letter_is_told_once_and_its_end_once(service: Any, hand: Any) -> None:
     letters = {name: hand(name) for name in "LY"}
     with stream_to(service) as stream:

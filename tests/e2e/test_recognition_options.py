@@ -82,6 +82,18 @@ def test_landmarks_come_where_asked_for_and_give_the_same_answer(client: Any, ha
     assert flat.status_code == 200
 
 
+def test_what_differs_from_the_expected_letter_is_told_where_asked_for(client: Any, hand_jpeg: Render) -> None:
+    picture = hand_jpeg("L", seed=1)
+    assert _post(client, picture).json()["explanation"] is None
+    told = _post(client, picture, explain=True, expected="D").json()
+    explanation = told["explanation"]
+    assert (told["letter"], explanation["expected"], explanation["finger"]) == ("L", "D", "thumb")
+    assert explanation["advice"] == explanation["differences"][0]["advice"]
+    assert explanation["nearest"][0] == {**told["alternatives"][0], "difference": None}
+    assert told["hands"][0]["explanation"] == explanation
+    assert _post(client, picture, explain=True).json()["explanation"]["expected"] == "L"
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -103,7 +115,9 @@ def test_landmarks_that_are_no_hand_are_refused(client: Any, change: dict[str, o
     assert answer.json()["code"] in {"invalid_input", "landmarks_invalid"}
 
 
-@pytest.mark.parametrize("options", [{"top_k": 0}, {"top_k": 27}, {"max_num_hands": 11}, {"topk": 3}, {"mirrored": 7}])
+@pytest.mark.parametrize(
+    "options", [{"top_k": 0}, {"top_k": 27}, {"max_num_hands": 11}, {"topk": 3}, {"mirrored": 7}, {"expected": "d"}]
+)
 def test_options_that_do_not_fit_are_refused(client: Any, hand_jpeg: Render, options: dict[str, object]) -> None:
     assert _post(client, hand_jpeg("L"), **options).status_code == 422
 

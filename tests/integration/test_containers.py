@@ -22,7 +22,7 @@ ONCE = {"migrate", "bucket", "minio-volume"}
 DOCKERFILE = (IMAGES / "Dockerfile").read_text()
 NGINX = (REPOSITORY / "deploy" / "nginx" / "nginx.conf").read_text()
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-TRAINING_ONLY = {"celery", "matplotlib", "redis", "scikit-learn", "torch"}
+TRAINING_ONLY = {"celery", "matplotlib", "optuna", "redis", "scikit-learn", "torch"}
 """What the gateway does without; PyTorch has a lock of its own."""
 
 services = pytest.mark.parametrize("name", SERVICES)

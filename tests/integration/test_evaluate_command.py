@@ -21,6 +21,7 @@ FILES = {
     "confusion_matrix.png",
     "per_class_f1_scores.png",
     "reliability_diagram.png",
+    "coverage_accuracy.png",
     "per_group_accuracy.png",
 }
 

@@ -395,7 +395,14 @@ def test_a_client_that_leaves_is_forgotten(client, service):
 def test_the_openapi_document_describes_it(service):
     document = httpx.get(f"{service.url}/openapi.json", trust_env=False).json()
     kinds = document["paths"]["/api/v1/jobs"]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    assert set(kinds["discriminator"]["mapping"]) == {"extraction", "training", "evaluation", "export", "probe"}
+    assert set(kinds["discriminator"]["mapping"]) == {
+        "extraction",
+        "training",
+        "tuning",
+        "evaluation",
+        "export",
+        "probe",
+    }
     assert "model_import" not in json.dumps(kinds)
     ids = [method["operationId"] for path in document["paths"].values() for method in path.values()]
     assert len(ids) == len(set(ids))

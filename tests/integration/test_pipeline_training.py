@@ -74,6 +74,7 @@ def test_a_training_publishes_the_files_of_the_command_and_a_model(runs, feature
     _check_files(runs, job_id, whole)
     result = runs.result(job_id)
     assert (result["epochs_done"], result["best_epoch"]) == (23, whole.best_epoch)
+    assert all(entry["found"] and entry["remedy"] for entry in result["advice"])
     with runs.database.reading() as session:
         model = session.scalars(select(tables.Model).where(tables.Model.job_id == job_id)).one()
         aliases = session.scalars(select(tables.ModelAlias.alias)).all()

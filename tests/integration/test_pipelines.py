@@ -37,6 +37,7 @@ EVALUATION_FILES = {
     "confusion_matrix.png",
     "per_class_f1_scores.png",
     "reliability_diagram.png",
+    "coverage_accuracy.png",
     "per_group_accuracy.png",
 }
 
@@ -252,6 +253,8 @@ def test_an_evaluation_writes_the_files_of_the_command_and_is_noted_with_the_mod
     assert {entry["group"] for entry in result["groups"]} == {"dan", "eve"}
     assert result["worst_group"] == result["groups"][0]["group"]
     assert result["unseen_accuracy"] == result["accuracy"]
+    assert result["advice"] == report["advice"]
+    assert result["aurc"] == report["coverage"]["aurc"]
     sha256 = plain_runs.artifacts(features)["features.npz"].sha256
     assert result["data_digest"] == hashlib.sha256(sha256.encode()).hexdigest()
     with plain_runs.database.reading() as session:

@@ -253,7 +253,7 @@ def test_the_road_of_a_model(asl, server, tmp_path):
     assert imported.err.endswith(f"next: asl job watch {imported.out}")
 
 
-def test_submissions_say_what_the_flags_say(asl, server, photographs):
+def test_submissions_say_what_the_flags_say(asl, server, photographs, tmp_path):
     asl("dataset", "create", "hands")
     asl("dataset", "upload", "hands", photographs)
     assert asl("dataset", "version", "hands").out == "hands@1\n"
@@ -267,6 +267,16 @@ def test_submissions_say_what_the_flags_say(asl, server, photographs):
     assert (training["request"]["options"]["epochs"], training["request"]["device"]) == (7, "cpu")
     assert training["request"]["options"]["hidden_sizes"] == [64, 32]
     assert extraction["id"] in training["depends_on"]
+    searched = ("--sizes", "64-32", "32", "--method", "tpe", "--n-trials", "5", "--no-prune")
+    tuning = submit(asl, "tuning", "--dataset", "hands", "--epochs", "3", *searched)
+    assert (tuning["queue"], tuning["request"]["options"]["epochs"]) == ("gpu", 3)
+    assert tuning["request"]["tuning"]["sizes"] == ["64-32", "32"]
+    assert (tuning["request"]["tuning"]["method"], tuning["request"]["tuning"]["prune"]) == ("tpe", False)
+    assert extraction["id"] not in tuning["depends_on"]  # that one adds altered copies
+    (tmp_path / "best.json").write_text(json.dumps({"dropout": 0.45, "hidden_sizes": [9]}))
+    configured = submit(asl, "training", "--dataset", "hands", "--config", tmp_path / "best.json", "--dropout", "0.2")
+    options = configured["request"]["options"]
+    assert (options["hidden_sizes"], options["dropout"]) == ([9], 0.2)
     evaluation = submit(asl, "evaluation", "--training-job", training["id"], "--job", extraction["id"])
     assert training["id"] in evaluation["depends_on"]
     export = submit(asl, "export", "--model", number)

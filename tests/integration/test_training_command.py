@@ -29,7 +29,9 @@ def test_the_command_line_wins_over_the_file(data_file, tmp_path, capsys):
     config.write_text('{"hidden_sizes": [9, 5], "epochs": 2, "dropout": 0.1}')
     words = ["train-model", "--data-file", data_file, "--output-dir", tmp_path / "m", "--config", config, "--json"]
     assert command(*words, "--epochs", 3) == 0
-    assert json.loads(capsys.readouterr().out)["epochs_done"] == 3
+    result = json.loads(capsys.readouterr().out)
+    assert result["epochs_done"] == 3
+    assert {entry["code"] for entry in result["advice"]} >= {"underfitting"}
     model = checkpoints.load_model(tmp_path / "m" / "best_model.pt").model
     assert (model.hidden_sizes, model.dropout_rate) == ((9, 5), 0.1)
 
@@ -46,10 +48,11 @@ def test_a_resumed_command_needs_no_options_again(data_file, tmp_path, capsys):
     assert "seed 8 instead of 7" in capsys.readouterr().err
 
 
-def test_a_resumed_command_writes_beside_its_checkpoint(data_file, tmp_path, monkeypatch):
+def test_a_resumed_command_writes_beside_its_checkpoint(data_file, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     words = ["train-model", "--data-file", data_file, "--hidden-sizes", 8, "--patience", 0, "--epochs"]
     assert command(*words, 1) == 0
+    assert "advice: Underfitting: " in capsys.readouterr().err
     unrelated = (tmp_path / "models" / "best_model.pt").read_bytes()
     assert command(*words, 11, "--output-dir", "a") == 0
     (tmp_path / "a" / "final_model.pt").unlink()

@@ -297,3 +297,20 @@ def test_the_report_survives_json():
     read = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert read["all_rows"]["worst_group"]["group"] == "bob"
     assert read["confusion_matrix"] == [[1, 1, 0], [0, 0, 0], [0, 0, 0]]
+
+
+def test_what_is_read_badly_is_advised_on():
+    logits = [[9, 0, 0]] * 6 + [[0, 9, 0]] * 6 + [[9, 0, 0]] * 5 + [[0, 0, 9]]
+    group = ["ann"] * 12 + ["bob"] * 6
+    report = evaluate(trained_on("ABC"), rows_of(logits, "A" * 6 + "B" * 6 + "C" * 6, group=group))
+    advice = {entry.code.value: str(entry) for entry in report.advice}
+    assert set(advice) == {"rarely_read", "weak_group", "overconfident"}
+    assert "C (17%, taken for A)." in advice["rarely_read"]
+    assert "bob is read at 17%, the others at 100% on average." in advice["weak_group"]
+    assert json.loads(json.dumps(report.to_dict()))["advice"][0]["code"] == "rarely_read"
+
+
+def test_of_a_model_that_reads_all_nothing_is_advised():
+    report = evaluate(trained_on("AB"), rows_of([[9, 0]] * 6 + [[0, 9]] * 6, "A" * 6 + "B" * 6))
+    assert report.advice == ()
+    assert (report.coverage.aurc, report.coverage.points[-1].accuracy) == (0, 1)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from asl.core import plots
+from asl.core.coverage import Coverage, CoveragePoint
 from asl.core.report import Averages, Confusion, GroupScores, LetterScores, ReliabilityBin, Report, Scores
 
 
@@ -37,6 +38,7 @@ def report():
         confusion_matrix=((3, 1, 0, 0), (0, 0, 0, 0), (0, 0, 2, 0), (0, 0, 0, 0)),
         confusions=(Confusion("A", "B", 1, 0.25),),
         reliability=(ReliabilityBin(0.4, 0.5, 2, 0.45, 0.5), ReliabilityBin(0.9, 1.0, 4, 0.95, 0.75)),
+        coverage=Coverage((CoveragePoint(0.9, 0.5, 1.0), CoveragePoint(0.4, 1.0, 0.75)), 0.1, 0.05),
         notices=(),
     )
 
@@ -72,6 +74,13 @@ def test_the_reliability_shows_confidence_against_accuracy(report):
 
     assert [[float(number) for number in pair] for pair in axes.lines[1].get_xydata()] == [[0.45, 0.5], [0.95, 0.75]]
     assert [bar.get_height() for bar in axes.patches] == [pytest.approx(2 / 6), pytest.approx(4 / 6)]
+
+
+def test_the_coverage_shows_accuracy_against_the_share_answered(report):
+    axes = plots.draw_coverage(report).axes[0]
+
+    assert [[float(number) for number in pair] for pair in axes.lines[0].get_xydata()] == [[0.5, 1.0], [1.0, 0.75]]
+    assert any("AURC 0.100, at best 0.050" in text.get_text() for text in axes.get_legend().get_texts())
 
 
 @pytest.mark.parametrize("draw", [plots.draw_confusion_matrix, plots.draw_f1_scores, plots.draw_group_accuracy])

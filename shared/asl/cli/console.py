@@ -4,7 +4,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,12 @@ def print_error(error: AslError) -> None:
     err.print(f"error: {error.message}", style="red", markup=False)
     if error.hint:
         err.print(f"hint:  {error.hint}", markup=False)
+
+
+def print_advice(advice: Iterable[object]) -> None:
+    """Say on stderr what to do about what was found."""
+    for entry in advice:
+        err.print(f"advice: {entry}", markup=False)
 
 
 def print_json(value: Mapping[str, Any] | list[Any]) -> None:

@@ -31,7 +31,7 @@ def evaluate_model(
     Example: `asl evaluate-model --model-path models/best_model.pt --data-file data/asl_features.npz`
 
     Writes results.txt, report.json, answers.jsonl with a line for each row, confusion_matrix.png,
-    per_class_f1_scores.png, reliability_diagram.png and, where the rows name signers or sources,
+    per_class_f1_scores.png, reliability_diagram.png, coverage_accuracy.png and, where the rows name signers or sources,
     per_group_accuracy.png.
 
     Args:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Self
 from cyclopts import Parameter
 from pydantic import BaseModel, ModelWrapValidatorHandler, ValidationError, model_validator
 
-from asl.contracts import PreparationOptions, TrainingOptions
+from asl.contracts import PreparationOptions, TrainingOptions, TuningOptions
 from asl.errors import OptionsInvalid
 
 JsonFlag = Annotated[bool, Parameter(negative=())]
@@ -28,11 +28,16 @@ class TrainingFlags(_Flags, TrainingOptions):
     """The options of a training."""
 
 
+class TuningFlags(_Flags, TuningOptions):
+    """The options of a tuning."""
+
+
 class PreparationFlags(_Flags, PreparationOptions):
     """The options of a preparation."""
 
 
 DEFAULT_TRAINING: Final = TrainingFlags()
+DEFAULT_TUNING: Final = TuningFlags()
 DEFAULT_PREPARATION: Final = PreparationFlags()
 
 

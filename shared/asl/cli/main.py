@@ -27,6 +27,7 @@ _COMMANDS = (
     "asl.cli.preparation:prepare_dataset",
     "asl.cli.preparation:import_landmarks",
     "asl.cli.cross_validation:cross_validate",
+    "asl.cli.tuning:tune",
     "asl.cli.training:train_model",
     "asl.cli.evaluation:evaluate_model",
     "asl.cli.export:export",
@@ -64,6 +65,7 @@ _GROUPS = {
     "job submit": {
         "extraction": "asl.cli.submission:extraction",
         "training": "asl.cli.submission:training",
+        "tuning": "asl.cli.tuning_submission:tuning",
         "evaluation": "asl.cli.submission:evaluation",
         "export": "asl.cli.submission:export",
         "probe": "asl.cli.submission:probe",

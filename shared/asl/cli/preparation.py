@@ -17,6 +17,7 @@ from asl.cli.folders import ensure_writable
 from asl.contracts import PreparationOptions
 from asl.core import dataset as core_dataset
 from asl.core import landmarker
+from asl.core.advice import Advice, of_dataset, of_hands_found
 from asl.core.dataset import Dataset
 from asl.core.journal import Journal
 from asl.core.landmark_files import read_landmarks
@@ -70,7 +71,9 @@ def prepare_dataset(
     else:
         console.out.print(_class_table(samples))
         console.err.print(f"{len(dataset):,} rows; {skipped:,} files left out, see {skipped_file}", markup=False)
-        _say_groups(dataset)
+        if dataset.groups:
+            console.err.print(f"groups: {', '.join(dataset.groups)}", markup=False)
+        console.print_advice(_advice(dataset, samples))
     console.print_made(output_file, "asl", "train-model", "--data-file", output_file)
 
 
@@ -103,6 +106,7 @@ def import_landmarks(
             letters = sorted(set(dataset.letters[dataset.group == name].tolist()))
             table.add_row(name, f"{counts[name]:,}", "".join(letters))
         console.out.print(table)
+        console.print_advice(of_dataset(dataset))
     console.print_made(output_file, "asl", "cross-validate", "--data-file", output_file, "--by", "group")
 
 
@@ -162,14 +166,10 @@ def _report(output_file: Path, skipped_file: Path, dataset: Dataset, samples: Se
         "rows": len(dataset),
         "groups": list(dataset.groups),
         "classes": _class_counts(samples),
+        "advice": [entry.as_dict() for entry in _advice(dataset, samples)],
     }
 
 
-def _say_groups(dataset: Dataset) -> None:
-    if dataset.groups:
-        console.err.print(f"groups: {', '.join(dataset.groups)}", markup=False)
-    else:
-        console.err.print(
-            "no groups: accuracy on a part of these rows will say nothing about new signers; "
-            "use DIR/<signer>/<letter>/ or --groups FILE.csv"
-        )
+def _advice(dataset: Dataset, samples: Sequence[Sample]) -> tuple[Advice, ...]:
+    counts = {label: (row["images"], row[Outcome.FOUND]) for label, row in _class_counts(samples).items()}
+    return (*of_hands_found(counts), *of_dataset(dataset))

@@ -10,7 +10,8 @@ from cyclopts.validators import Number
 
 from asl.cli import console
 from asl.cli.flags import JsonFlag
-from asl.contracts import ExtractionOptions, NoLetter, Recognition
+from asl.cli.remote import build
+from asl.contracts import ExpectedLetter, ExtractionOptions, NoLetter, Recognition, RecognitionOptions
 from asl.core import landmarker
 from asl.core.classifier import load_classifier
 from asl.core.recognition import Recognizer
@@ -23,6 +24,8 @@ def recognize(
     *,
     model_path: Path | None = None,
     min_detection_confidence: Annotated[float | None, Parameter(validator=Number(gte=0, lte=1))] = None,
+    explain: Annotated[bool, Parameter(negative=())] = False,
+    expected: ExpectedLetter = None,
     json: JsonFlag = False,
 ) -> None:
     """Read the letter that each photograph shows.
@@ -37,6 +40,8 @@ def recognize(
         model_path: Trained model (.pt); ASL_CLASSIFIER_PATH where not given, else the starter model.
         min_detection_confidence: Minimum confidence for hand detection, 0 to 1; ASL_MIN_DETECTION_CONFIDENCE where not
             given.
+        explain: Say what of the hand differs most from the letter, too.
+        expected: The letter that the hand is to show, for --explain; the likeliest where not given.
         json: Print a JSON list.
     """
     settings = load_settings()
@@ -45,15 +50,16 @@ def recognize(
     classifier = load_classifier(model_path or settings.classifier_path)
     landmarker_path = landmarker.ensure(settings.hand_landmarker_path)
     console.mute_native_logs()
+    wanted = build(RecognitionOptions, explain=explain, expected=expected)
     entries, n_failed, width = [], 0, max(len(str(path)) for path in images)
     with Recognizer(classifier, landmarker_path, _options(settings, min_detection_confidence)) as recognizer:
-        for path, answer in _answers(recognizer, images):
+        for path, answer in _answers(recognizer, images, wanted):
             entries.append(_entry(path, answer))
             if isinstance(answer, AslError):
                 n_failed += 1
                 console.err.print(f"error: {path}: {answer.message}", style="red", markup=False)
             elif not json:
-                console.out.print(f"{path!s:<{width}}  {_line(answer)}", markup=False)
+                console.out.print(f"{path!s:<{width}}  {_line(answer)}{_advice(answer)}", markup=False)
     if json:
         console.print_json(entries)
     if n_failed:
@@ -66,10 +72,12 @@ def _options(settings: Settings, min_detection_confidence: float | None) -> Extr
     return settings.extraction.model_copy(update=given)
 
 
-def _answers(recognizer: Recognizer, images: list[Path]) -> Iterator[tuple[Path, Recognition | AslError]]:
+def _answers(
+    recognizer: Recognizer, images: list[Path], options: RecognitionOptions
+) -> Iterator[tuple[Path, Recognition | AslError]]:
     for path in images:
         try:
-            yield path, recognizer.recognize(path.read_bytes())
+            yield path, recognizer.recognize(path.read_bytes(), options)
         except OSError as error:
             yield path, ImageUnreadable(f"cannot be opened: {error.strerror}")
         except AslError as error:
@@ -91,3 +99,10 @@ def _line(answer: Recognition) -> str:
     others = "".join(f"   {other.letter} {other.confidence:.2f}" for other in answer.alternatives[1:])
     motion = f"   ({answer.letter} is a movement; this is its start)" if answer.needs_motion else ""
     return f"{answer.letter}  {answer.confidence:.2f}  {answer.handedness:<5}{others}{motion}"
+
+
+def _advice(answer: Recognition) -> str:
+    told = answer.explanation
+    if told is None:
+        return ""
+    return f"   for {told.expected}: {' '.join(entry.advice for entry in told.differences) or 'nothing to mend.'}"

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Final
 
 from cyclopts import Parameter
@@ -10,6 +11,7 @@ from asl.cli import console
 from asl.cli.flags import DEFAULT_PREPARATION, DEFAULT_TRAINING, JsonFlag, PreparationFlags, TrainingFlags
 from asl.cli.following import follow
 from asl.cli.remote import UrlFlag, build, connect, print_made
+from asl.cli.training_options import merge
 from asl.client import Client
 from asl.contracts import (
     Alias,
@@ -44,14 +46,14 @@ class JobFlags:
     webhook: Annotated[str | None, Parameter(help="Address that is told of the end.")] = None
 
 
-_DEFAULT_JOB: Final = JobFlags()
+DEFAULT_JOB: Final = JobFlags()
 
 
 def extraction(
     *,
     dataset: str,
     options: Annotated[PreparationFlags, Parameter(name="*")] = DEFAULT_PREPARATION,
-    job: JobFlags = _DEFAULT_JOB,
+    job: JobFlags = DEFAULT_JOB,
     watch: WatchFlag = False,
     url: UrlFlag = None,
     json: JsonFlag = False,
@@ -71,7 +73,7 @@ def extraction(
     name, version = _split(dataset)
     request = build(ExtractionRequest, dataset=name, version=version, options=options.model_dump(), **vars(job))
     with connect(url) as client:
-        _submit(client, request, watch=watch, json=json)
+        submit(client, request, watch=watch, json=json)
 
 
 def training(
@@ -81,10 +83,11 @@ def training(
     train_only_dataset: Names = None,
     train_only_job: Names = None,
     options: Annotated[TrainingFlags, Parameter(name="*")] = DEFAULT_TRAINING,
+    config: Path | None = None,
     device: Device | None = None,
     pretrained: str | None = None,
     resume: str | None = None,
-    job: JobFlags = _DEFAULT_JOB,
+    job: JobFlags = DEFAULT_JOB,
     watch: WatchFlag = False,
     url: UrlFlag = None,
     json: JsonFlag = False,
@@ -99,6 +102,7 @@ def training(
         train_only_dataset: Data sets that only train, and never validate.
         train_only_job: Extractions that only train, and never validate.
         options: How to train.
+        config: JSON file with training options by their names, such as a tuning's best_options.json; flags win over it.
         device: Where the network computes, cuda or cpu; cuda where there is one if not given.
         pretrained: Model to start from (id, number, production or candidate): layers that fit are taken over.
         resume: Id of a training with the same data to go on from, with more epochs.
@@ -107,7 +111,8 @@ def training(
         url: Server; ASL_URL where not given.
         json: Print the job as JSON.
     """
-    data, extra = _features(dataset, from_job), _features(train_only_dataset, train_only_job)
+    data, extra = features(dataset, from_job), features(train_only_dataset, train_only_job)
+    merged = merge(options, config)
     if not data:
         raise OptionsInvalid("expected --dataset or --job, found neither", hint="See --help.")
     with connect(url) as client:
@@ -115,13 +120,13 @@ def training(
             TrainingRequest,
             data=data,
             train_only=extra,
-            options=options.model_dump(),
+            options=merged.model_dump(),
             device=device,
             pretrained=_model(client, pretrained) if pretrained else None,
             resume=resume,
             **vars(job),
         )
-        _submit(client, request, watch=watch, json=json)
+        submit(client, request, watch=watch, json=json)
 
 
 def evaluation(
@@ -133,7 +138,7 @@ def evaluation(
     batch_size: int = 32,
     device: Device | None = None,
     allow_unknown_labels: Annotated[bool, Parameter(negative=())] = False,
-    job: JobFlags = _DEFAULT_JOB,
+    job: JobFlags = DEFAULT_JOB,
     watch: WatchFlag = False,
     url: UrlFlag = None,
     json: JsonFlag = False,
@@ -155,7 +160,7 @@ def evaluation(
         url: Server; ASL_URL where not given.
         json: Print the job as JSON.
     """
-    data = _features(dataset, from_job)
+    data = features(dataset, from_job)
     if not data:
         raise OptionsInvalid("expected --dataset or --job, found neither", hint="See --help.")
     with connect(url) as client:
@@ -168,14 +173,14 @@ def evaluation(
             allow_unknown_labels=allow_unknown_labels,
             **vars(job),
         )
-        _submit(client, request, watch=watch, json=json)
+        submit(client, request, watch=watch, json=json)
 
 
 def export(
     *,
     model: str | None = None,
     training_job: str | None = None,
-    job: JobFlags = _DEFAULT_JOB,
+    job: JobFlags = DEFAULT_JOB,
     watch: WatchFlag = False,
     url: UrlFlag = None,
     json: JsonFlag = False,
@@ -194,7 +199,7 @@ def export(
     """
     with connect(url) as client:
         request = build(ExportRequest, model=_one_model(client, model, training_job), **vars(job))
-        _submit(client, request, watch=watch, json=json)
+        submit(client, request, watch=watch, json=json)
 
 
 def probe(
@@ -202,7 +207,7 @@ def probe(
     queue: Queue = Queue.CPU,
     n_steps: int = 1,
     step_s: float = 0.0,
-    job: JobFlags = _DEFAULT_JOB,
+    job: JobFlags = DEFAULT_JOB,
     watch: WatchFlag = False,
     url: UrlFlag = None,
     json: JsonFlag = False,
@@ -222,10 +227,11 @@ def probe(
     """
     request = build(ProbeRequest, queue=queue, n_steps=n_steps, step_s=step_s, **vars(job))
     with connect(url) as client:
-        _submit(client, request, watch=watch, json=json)
+        submit(client, request, watch=watch, json=json)
 
 
-def _submit(client: Client, request: JobRequest, *, watch: bool, json: bool) -> None:
+def submit(client: Client, request: JobRequest, *, watch: bool, json: bool) -> None:
+    """Send a request, and follow the job to its end where that is wanted: then this ends the command."""
     submitted = client.jobs.submit(request)
     if not watch:
         if json:
@@ -238,15 +244,20 @@ def _submit(client: Client, request: JobRequest, *, watch: bool, json: bool) -> 
     sys.exit(follow(client, [submitted.id], json=json))
 
 
-def _split(dataset: str) -> tuple[str, int | None]:
-    name, at, version = dataset.rpartition("@")
-    return (name, int(version)) if at and version.isdecimal() else (dataset, None)
+def features(datasets: list[str] | None, job_ids: list[str] | None) -> list[FeaturesRef]:
+    """Name the features of data sets, NAME or NAME@VERSION, and of extractions.
 
-
-def _features(datasets: list[str] | None, job_ids: list[str] | None) -> list[FeaturesRef]:
+    Raises:
+        OptionsInvalid: One is no name.
+    """
     named = [_split(dataset) for dataset in datasets or ()]
     of_datasets = [build(FeaturesRef, dataset=name, version=version) for name, version in named]
     return [*of_datasets, *(build(FeaturesRef, job=job_id) for job_id in job_ids or ())]
+
+
+def _split(dataset: str) -> tuple[str, int | None]:
+    name, at, version = dataset.rpartition("@")
+    return (name, int(version)) if at and version.isdecimal() else (dataset, None)
 
 
 def _one_model(client: Client, model: str | None, training_job: str | None) -> ModelRef:

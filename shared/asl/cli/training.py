@@ -16,6 +16,7 @@ from asl.contracts import Device
 from asl.core import dataset
 from asl.core.fitting import EpochMetrics
 from asl.core.training import TrainingResult, train
+from asl.core.training_advice import of_files
 from asl.core.training_data import prepare
 
 _DEFAULT_FOLDER: Final = Path("models")
@@ -69,12 +70,13 @@ def train_model(
             on_notice=lambda notice: console.err.print(f"note:  {notice}", markup=False),
             on_epoch=bar.advance,
         )
+    advice = of_files(result.output_dir, data, result.best_epoch)
     if json:
-        console.print_json(
-            {**asdict(result), "output_dir": str(result.output_dir), "best_model": str(result.best_model)}
-        )
+        places = {"output_dir": str(result.output_dir), "best_model": str(result.best_model)}
+        console.print_json({**asdict(result), **places, "advice": [entry.as_dict() for entry in advice]})
     else:
         _print_result(result)
+        console.print_advice(advice)
     evaluate = ("asl", "evaluate-model", "--model-path", result.best_model, "--data-file", "TEST.npz")
     console.print_made(result.best_model, *evaluate)
 

@@ -8,7 +8,6 @@ from pydantic import ValidationError
 
 from asl.cli.flags import first_line
 from asl.contracts import TrainingOptions
-from asl.core.training import resumed_options
 from asl.errors import NotFound, OptionsInvalid
 
 
@@ -25,12 +24,19 @@ def merge(flags: TrainingOptions, config: Path | None, resume: Path | None = Non
         OptionsInvalid: The file is no JSON object of training options.
         ModelInvalid, Conflict: The checkpoint is none, or does not tell its options.
     """
-    began_with = resumed_options(resume).model_dump() if resume else {}
+    began_with = _read_checkpoint(resume) if resume else {}
     given = {name: getattr(flags, name) for name in flags.model_fields_set}
     try:
         return TrainingOptions.model_validate({**began_with, **(_read(config) if config else {}), **given})
     except ValidationError as error:
         raise OptionsInvalid(f"{config}: {first_line(error, prefix='')}", hint="Correct the file.") from error
+
+
+def _read_checkpoint(path: Path) -> dict[str, Any]:
+    # Here: commands that only send options to a server need no PyTorch, which takes seconds to import.
+    from asl.core.training import resumed_options  # noqa: PLC0415
+
+    return resumed_options(path).model_dump()
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import ConfigDict, Field, HttpUrl, JsonValue, TypeAdapter, model_validator
 
 from asl.contracts.base import ID_PATTERN, Contract, Id, Name, Sha256, Time
-from asl.contracts.learning import Device, PreparationOptions, TrainingOptions
+from asl.contracts.learning import Device, PreparationOptions, TrainingOptions, TuningOptions
 
 MAX_CHAIN: Final = 100
 SHARD_SIZE: Final = 500
@@ -21,6 +21,7 @@ class JobKind(StrEnum):
     EXTRACTION = "extraction"
     EXTRACTION_SHARD = "extraction_shard"
     TRAINING = "training"
+    TUNING = "tuning"
     EVALUATION = "evaluation"
     EXPORT = "export"
     MODEL_IMPORT = "model_import"
@@ -140,6 +141,19 @@ class TrainingRequest(_Request):
     resume: _JobRef | None = Field(None, description="Training with the same data to go on from, with more epochs.")
 
 
+class TuningRequest(_Request):
+    """Features to the settings with which a training reads new signers best."""
+
+    kind: Literal[JobKind.TUNING] = JobKind.TUNING
+    data: tuple[FeaturesRef, ...] = Field(min_length=1, max_length=50)
+    train_only: tuple[FeaturesRef, ...] = Field((), max_length=50, description="Rows that are never tested on.")
+    options: TrainingOptions = Field(
+        TrainingOptions(), description="Of every trial; learning rate, dropout and hidden sizes are chosen by `tuning`."
+    )
+    tuning: TuningOptions = TuningOptions()
+    device: Device | None = Field(None, description="cuda where there is one if not given.")
+
+
 class EvaluationRequest(_Request):
     """A model's answers compared with the letters of features."""
 
@@ -170,7 +184,7 @@ class ProbeRequest(_Request):
 
 
 JobRequest = Annotated[
-    ExtractionRequest | TrainingRequest | EvaluationRequest | ExportRequest | ProbeRequest,
+    ExtractionRequest | TrainingRequest | TuningRequest | EvaluationRequest | ExportRequest | ProbeRequest,
     Field(discriminator="kind"),
 ]
 REQUESTS: Final[TypeAdapter[JobRequest]] = TypeAdapter(JobRequest)

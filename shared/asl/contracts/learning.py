@@ -5,7 +5,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
-from asl.contracts.base import Contract
+from asl.contracts.base import Contract, Label
 
 DEFAULT_HIDDEN_SIZES: Final = (256, 128, 64)
 MAX_SEED: Final = 2**63 - 1
@@ -23,6 +23,13 @@ class FeatureSchema(StrEnum):
 
     ASL84_V1 = "asl84-v1"
     ASL_GEO_V1 = "asl-geo-v1"
+
+
+class TuningMethod(StrEnum):
+    """How the settings of the next trial are chosen."""
+
+    GRID = "grid"
+    TPE = "tpe"
 
 
 class SplitBy(StrEnum):
@@ -139,3 +146,39 @@ class TrainingOptions(Contract):
         if min(self.hidden_sizes) < 1:
             raise ValueError(f"hidden sizes must be positive, found {list(self.hidden_sizes)}")
         return self
+
+
+_Values = Field(min_length=1, max_length=20)
+
+
+class TuningOptions(Contract):
+    """Which settings of a training are tried, and how each is judged: on groups that training never saw."""
+
+    learning_rates: Annotated[tuple[Annotated[float, Field(gt=0)], ...], _Values] = Field(
+        (1e-4, 1e-3, 1e-2), description="Learning rates to try."
+    )
+    dropouts: Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], _Values] = Field(
+        (0.2, 0.3, 0.4, 0.5), description="Dropout rates to try."
+    )
+    sizes: Annotated[tuple[Annotated[str, Field(pattern=r"^[1-9]\d{0,4}(-[1-9]\d{0,4}){0,9}$")], ...], _Values] = Field(
+        ("128-64", "256-128-64", "512-256-128"), description="Hidden layer sizes to try, such as 256-128-64."
+    )
+    method: TuningMethod = Field(
+        TuningMethod.GRID,
+        description="grid: the combinations of these values, in random order; tpe: rates between the least and the "
+        "greatest of them, chosen by what did well before (Tree-structured Parzen Estimator).",
+    )
+    n_trials: int = Field(36, ge=1, le=1000, description="At most so many settings are tried; a grid may have fewer.")
+    prune: bool = Field(
+        default=True,
+        description="Give a trial up once its groups are read worse than the best trial's (Wilcoxon's test, p < 0.1).",
+    )
+    exclude_labels: tuple[Label, ...] = Field(
+        (), max_length=100, description="Letters to leave out, such as J Z, which are movements."
+    )
+    test_rows_per_class: int | None = Field(
+        None, ge=1, description="At most so many rows of a letter and group are tested; all if not given."
+    )
+    n_seeds: int = Field(
+        1, ge=1, le=20, description="Train each group's models so often, with other seeds, and average."
+    )

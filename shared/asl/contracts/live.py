@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 from pydantic import Field, TypeAdapter
 
 from asl.contracts.base import Contract
-from asl.contracts.recognition import MAX_TOP_K, LandmarksRequest, Recognition
+from asl.contracts.recognition import MAX_TOP_K, ExpectedLetter, LandmarksRequest, Recognition
 
 LIVE_PROTOCOL: Final = 1
 MAX_LIVE_SEQ: Final = 2**32 - 1
@@ -24,6 +24,8 @@ class LiveOptions(Contract):
     top_k: int = Field(3, ge=1, le=MAX_TOP_K, description="Letters in `alternatives`.")
     mirrored: bool = Field(default=False, description="The pictures are mirror images, as of a selfie camera.")
     smoothing: bool = Field(default=True, description="Whether letters are followed over time.")
+    explain: bool = Field(default=False, description="Whether readings tell what of the hand differs from the letter.")
+    expected: ExpectedLetter = None
 
 
 class LiveLandmarks(LandmarksRequest):

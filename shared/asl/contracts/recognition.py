@@ -34,6 +34,45 @@ class NoLetter(StrEnum):
     UNSURE = "unsure"
 
 
+class HandPart(StrEnum):
+    """What of a hand can differ from a letter."""
+
+    THUMB = "thumb"
+    INDEX = "index"
+    MIDDLE = "middle"
+    RING = "ring"
+    PINKY = "pinky"
+    INDEX_AND_MIDDLE = "index_and_middle"
+    MIDDLE_AND_RING = "middle_and_ring"
+    RING_AND_PINKY = "ring_and_pinky"
+    HAND = "hand"
+
+
+class Change(StrEnum):
+    """How a part of the hand is to move."""
+
+    STRAIGHTEN = "straighten"
+    OPEN = "open"
+    FOLD = "fold"
+    CURVE = "curve"
+    LIFT = "lift"
+    LOWER = "lower"
+    SPREAD = "spread"
+    CLOSE = "close"
+    CROSS = "cross"
+    UNCROSS = "uncross"
+    PLACE = "place"
+    TURN = "turn"
+
+
+ExpectedLetter = Annotated[
+    str | None,
+    Field(
+        pattern="^[A-Z]$", description="The letter that the hand is to show, for `explain`; the likeliest if not given."
+    ),
+]
+
+
 class RecognitionOptions(Contract):
     """What an answer is to hold."""
 
@@ -45,6 +84,10 @@ class RecognitionOptions(Contract):
         None, ge=1, le=MAX_HANDS, description="How many hands to look for; as the server is set where not given."
     )
     landmarks: bool = Field(False, description="Answer with the landmarks of each hand, too.")
+    explain: bool = Field(
+        False, description="Answer with what of the hand differs most from the letter, in words, too: `explanation`."
+    )
+    expected: ExpectedLetter = None
 
 
 class LandmarksRequest(Contract):
@@ -71,6 +114,33 @@ class Alternative(Contract):
     confidence: float = Field(ge=0, le=1)
 
 
+class Difference(Contract):
+    """What of a hand differs from a letter, and what to do."""
+
+    finger: HandPart = Field(description="A finger, two neighbours, or the hand as a whole.")
+    change: Change = Field(description="How it is to move.")
+    size: float = Field(ge=1, description="1 is just worth telling.")
+    advice: str = Field(description="What to do, as a sentence.")
+
+
+class NearLetter(Contract):
+    """A letter that the hand may show, and what of it would have to change."""
+
+    letter: str
+    confidence: float = Field(ge=0, le=1)
+    difference: Difference | None = Field(description="The largest; null where the hand is as that letter usually is.")
+
+
+class Explanation(Contract):
+    """What of a hand differs from a letter, by the hands of many signers."""
+
+    expected: str = Field(description="The letter compared with: that expected, or the likeliest.")
+    finger: HandPart | None = Field(description="What differs most; null where the hand is as the letter usually is.")
+    advice: str | None = Field(description="What to do first, as a sentence; null with `finger`.")
+    differences: tuple[Difference, ...] = Field(description="At most three, the largest first.")
+    nearest: tuple[NearLetter, ...] = Field(description="The letters that the hand is nearest to, at most three.")
+
+
 class HandReading(Contract):
     """What one hand shows."""
 
@@ -84,6 +154,9 @@ class HandReading(Contract):
     reason: NoLetter | None = Field(description="Why there is no letter; null where there is one.")
     landmarks: tuple[_Point3D, ...] | None = Field(
         None, description="21 points (x, y, z) as MediaPipe gives them, where asked for with `landmarks=true`."
+    )
+    explanation: Explanation | None = Field(
+        None, description="What differs from the letter, where asked for with `explain=true`; null for other labels."
     )
 
 

@@ -12,10 +12,12 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from asl.core.calibration import expected_calibration_error, reliability_bins
 from asl.core.checkpoint import TrainedModel, row_hashes
+from asl.core.coverage import measure_coverage
 from asl.core.dataset import Dataset, relabel, with_schema
 from asl.core.features import SCHEMAS
 from asl.core.hand import MOTION_LETTERS
 from asl.core.report import Averages, Confusion, GroupScores, LetterScores, Report, RowAnswer, Scores
+from asl.core.report_advice import of_report
 from asl.errors import DatasetInvalid, ModelInvalid, OptionsInvalid, OutOfMemory
 
 N_CONFUSIONS: Final = 10
@@ -85,7 +87,7 @@ def evaluate(
     matrix = _confusion_matrix(answers, len(names))
     scores = _scores(answers, names)
     overlap = _overlap(trained, answers, names)
-    return Report(
+    report = Report(
         model_name=trained.name,
         model_sha256=trained.sha256,
         feature_schema=trained.feature_schema,
@@ -106,7 +108,11 @@ def evaluate(
         n_rows_validated_on=overlap.n_validated_on,
         unseen=overlap.unseen,
         rows=_rows(answers, dataset.sample_sha256, names),
+        coverage=measure_coverage(
+            answers.probabilities.max(axis=1), answers.probabilities.argmax(axis=1) == answers.truth
+        ),
     )
+    return replace(report, advice=of_report(report))
 
 
 def _label_names(trained: TrainedModel, dataset: Dataset, *, allow_unknown_labels: bool) -> tuple[str, ...]:

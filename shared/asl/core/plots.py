@@ -143,11 +143,30 @@ def draw_reliability(report: Report) -> Figure:
     return figure
 
 
+def draw_coverage(report: Report) -> Figure:
+    """Draw how right the answers are that are kept, against the share that is answered."""
+    figure, axes = _figure(report, "Accuracy of the answers kept", 7.0, 5.0)
+    points, coverage = report.coverage.points, report.coverage
+    accuracies = [point.accuracy for point in points]
+    label = f"least confident refused first (AURC {coverage.aurc:.3f}, at best {coverage.least_aurc:.3f})"
+    axes.plot([point.coverage for point in points], accuracies, color=BLUE, linewidth=2, label=label)
+    axes.set(ylim=(max(0.0, min(accuracies) - 0.05), 1.005))
+    accuracy = report.all_rows.accuracy
+    axes.axhline(accuracy, color=GREY, linestyle=_DASHES, label=f"refused at random: {accuracy:.1%}")
+    axes.set(xlim=(0, 1), xlabel="share of the rows answered", ylabel="accuracy of these answers")
+    axes.xaxis.set_major_formatter(_PERCENT)
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.grid(color=LIGHT)
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(-0.02, -0.14), fontsize=9, labelcolor=INK)
+    return figure
+
+
 _PLOTS: Final[dict[str, Callable[[Report], Figure]]] = {
     "confusion_matrix.png": draw_confusion_matrix,
     "per_class_f1_scores.png": draw_f1_scores,
     "per_group_accuracy.png": draw_group_accuracy,
     "reliability_diagram.png": draw_reliability,
+    "coverage_accuracy.png": draw_coverage,
 }
 
 

@@ -20,6 +20,7 @@ from asl.contracts import (
 )
 from asl.core import images
 from asl.core.classifier import Classifier
+from asl.core.coaching import explain
 from asl.core.extraction import HandExtractor
 from asl.core.hand import MOTION_LETTERS, N_LANDMARKS, Hand
 from asl.core.images import RgbImage
@@ -143,6 +144,7 @@ def _reading(hand: Hand, probabilities: np.ndarray, classifier: Classifier, opti
         needs_motion=reason is None and likeliest.letter in MOTION_LETTERS,
         reason=reason,
         landmarks=tuple(map(tuple, hand.landmarks.round(5).tolist())) if options.landmarks else None,
+        explanation=explain(hand, probabilities, classifier.label_names, options.expected) if options.explain else None,
     )
 
 

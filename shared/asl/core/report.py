@@ -3,7 +3,9 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from asl.core.advice import Advice
 from asl.core.calibration import ReliabilityBin
+from asl.core.coverage import Coverage
 
 
 @dataclass(frozen=True)
@@ -109,12 +111,16 @@ class Report:
     """The most frequent mistakes."""
     reliability: tuple[ReliabilityBin, ...]
     """Bins that hold rows."""
+    coverage: Coverage
+    """How right the answers are that are kept where unsure ones are refused."""
     notices: tuple[str, ...]
     """What the figures do not tell, in whole sentences."""
     n_rows_validated_on: int | None = None
     """How many other rows chose the model's epoch and temperature; None where the model's file does not list that."""
     unseen: Scores | None = None
     """Only rows that neither trained nor validated the model; None where there are none or that is unknown."""
+    advice: tuple[Advice, ...] = ()
+    """What to do about what is read badly."""
 
     rows: tuple[RowAnswer, ...] = ()
     """Every row, in the data set's order."""

@@ -10,6 +10,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from asl.core.coverage import Coverage
 from asl.core.files import replacing
 from asl.core.plots import write_plots
 from asl.core.report import Report, Scores
@@ -19,6 +20,7 @@ TEXT_FILE: Final = "results.txt"
 ANSWERS_FILE: Final = "answers.jsonl"
 """A line for each row: its photograph's SHA-256, its letter, and what was answered how surely."""
 
+_COVERAGES: Final = (1.0, 0.95, 0.9, 0.8, 0.5)
 _TEXT_WIDTH: Final = 160
 """Columns of results.txt: the confusion matrix of 26 letters fits."""
 
@@ -65,8 +67,13 @@ def _parts(report: Report) -> Iterator[RenderableType]:
         yield _groups(report.all_rows)
     if report.confusions:
         yield _confusions(report)
+    yield _coverage(report.coverage)
     for notice in report.notices:
         yield Text(f"- {notice}")
+    if report.advice:
+        yield Text("\nAdvice")
+    for entry in report.advice:
+        yield Text(f"- {entry}")
 
 
 def _summary(report: Report) -> Table:
@@ -117,6 +124,17 @@ def _confusions(report: Report) -> Table:
     table = _table("Most frequent mistakes", "letter", "answered", "rows", "of the letter's rows")
     for entry in report.confusions:
         table.add_row(Text(entry.letter), Text(entry.answer), f"{entry.n_rows:,}", f"{entry.share:.1%}")
+    return table
+
+
+def _coverage(coverage: Coverage) -> Table:
+    table = _table("Where unsure answers are refused", "share answered", "accuracy", "confidence below which refused")
+    points = coverage.points
+    for wanted in _COVERAGES:
+        point = min(points, key=lambda point: abs(point.coverage - wanted))
+        table.add_row(f"{point.coverage:.1%}", f"{point.accuracy:.4f}", f"{point.unsure_below:.4f}")
+    table.caption = f"area under the risk-coverage curve {coverage.aurc:.4f}, at best {coverage.least_aurc:.4f}"
+    table.caption_justify = "left"
     return table
 
 

@@ -21,6 +21,7 @@ from asl.contracts import (
     ModelRef,
     PreparationOptions,
     TrainingRequest,
+    TuningRequest,
 )
 from asl.errors import InvalidInput, NotFound
 from asl.infra import datasets, registry, tables
@@ -151,10 +152,11 @@ class _Planner:
         if isinstance(request, ExtractionRequest):
             version = self._version(request.dataset, request.version)
             found |= {"dataset": version.dataset_id, "version": version.number}
-        if isinstance(request, TrainingRequest | EvaluationRequest):
+        if isinstance(request, TrainingRequest | TuningRequest | EvaluationRequest):
             found["data"] = self._features(request, request.data, f"{place}data")
-        if isinstance(request, TrainingRequest):
+        if isinstance(request, TrainingRequest | TuningRequest):
             found["train_only"] = self._features(request, request.train_only, f"{place}train_only")
+        if isinstance(request, TrainingRequest):
             found["pretrained"] = request.pretrained and self._model(request.pretrained, f"{place}pretrained")
             found["resume"] = request.resume and self._job(request.resume, f"{place}resume", JobKind.TRAINING)
         if isinstance(request, EvaluationRequest | ExportRequest):

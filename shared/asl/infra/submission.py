@@ -23,6 +23,7 @@ from asl.contracts import (
     ProbeRequest,
     Queue,
     TrainingRequest,
+    TuningRequest,
 )
 from asl.errors import Conflict, NotFound, QuotaExceeded
 from asl.infra import datasets, job_references, jobs, tables, webhooks
@@ -234,7 +235,7 @@ def _row_again(submitter: Submitter, old: Job, replaced: Mapping[str, str]) -> J
 def _queue_of(request: JobRequest) -> Queue:
     if isinstance(request, ProbeRequest):
         return request.queue
-    return Queue.GPU if isinstance(request, TrainingRequest) else Queue.CPU
+    return Queue.GPU if isinstance(request, TrainingRequest | TuningRequest) else Queue.CPU
 
 
 def _stored(request: JobRequest) -> dict[str, Any]:

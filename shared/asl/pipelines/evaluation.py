@@ -72,6 +72,8 @@ def _result(report: Report) -> dict[str, Any]:
         "n_rows_validated_on": report.n_rows_validated_on,
         "groups": _groups(report),
         "notices": list(report.notices),
+        "advice": [entry.as_dict() for entry in report.advice],
+        "aurc": report.coverage.aurc,
     }
 
 

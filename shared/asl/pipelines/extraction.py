@@ -13,6 +13,7 @@ from sqlalchemy import select
 from asl.contracts import JobKind, PreparationOptions, Progress
 from asl.core import dataset as core_dataset
 from asl.core import landmarker
+from asl.core.advice import of_dataset, of_hands_found
 from asl.core.dataset import Dataset
 from asl.core.preparation import Outcome as Found
 from asl.core.preparation import Sample, extract_samples, to_dataset, write_skipped
@@ -149,6 +150,7 @@ def _counts(samples: Sequence[Sample], data: Dataset) -> dict[str, Any]:
         row["images"] += sample.copy == 0
         row[sample.outcome] += sample.copy == 0
     outcomes = Counter(sample.outcome for sample in samples if sample.copy == 0)
+    found = {label: (row["images"], row[Found.FOUND]) for label, row in classes.items()}
     return {
         "n_samples": outcomes.total(),
         "n_rows": len(data),
@@ -156,6 +158,7 @@ def _counts(samples: Sequence[Sample], data: Dataset) -> dict[str, Any]:
         "n_unreadable": outcomes[Found.UNREADABLE],
         "groups": list(data.groups),
         "classes": dict(sorted(classes.items())),
+        "advice": [entry.as_dict() for entry in (*of_hands_found(found), *of_dataset(data))],
     }
 
 

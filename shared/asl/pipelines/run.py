@@ -18,10 +18,18 @@ def _evaluate(context: Context) -> Outcome:
     return evaluation.run(context)
 
 
+def _tune(context: Context) -> Outcome:
+    # Here: as for evaluations, and Optuna beside it.
+    from asl.pipelines import tuning  # noqa: PLC0415
+
+    return tuning.run(context)
+
+
 _PIPELINES: Final[Mapping[JobKind, Callable[[Context], Outcome]]] = {
     JobKind.EXTRACTION: extraction.run,
     JobKind.EXTRACTION_SHARD: extraction.run_shard,
     JobKind.TRAINING: training.run,
+    JobKind.TUNING: _tune,
     JobKind.EVALUATION: _evaluate,
     JobKind.EXPORT: export.run,
     JobKind.MODEL_IMPORT: model_import.run,

@@ -10,6 +10,7 @@ from asl.contracts import ModelSource, Progress, TrainingRequest
 from asl.core.classifier import load_classifier
 from asl.core.fitting import EpochMetrics
 from asl.core.training import TrainingResult, train
+from asl.core.training_advice import of_files
 from asl.core.training_data import TrainingData, prepare
 from asl.core.training_run import FINAL_FILE, METRICS_FILE
 from asl.pipelines import model_card
@@ -108,8 +109,9 @@ def _outcome(context: Context, result: TrainingResult, data: TrainingData, featu
         lineage=lineage,
         groups=data.train.groups,
     )
+    advice = [entry.as_dict() for entry in of_files(folder, data, result.best_epoch)]
     return Outcome(
-        {**figures, "version": classifier.version, "sha256": sha256_of(folder / MODEL_FILE)},
+        {**figures, "version": classifier.version, "sha256": sha256_of(folder / MODEL_FILE), "advice": advice},
         {path.name: path for path in sorted(folder.iterdir())},
         {
             "model": {
