@@ -12,6 +12,7 @@ from PIL import Image
 from starlette.requests import HTTPConnection
 
 from asl.core import images, landmarker
+from asl.core.sequence import SequenceModels, load_sequence_models
 from asl.errors import AslError, LandmarkerUnavailable
 from asl.infra import logs
 from asl.infra.database import Database
@@ -38,6 +39,7 @@ class Gateway:
     pool: RecognizerPool[ServingRecognizer] | None = None
     batches: Batches = field(default_factory=Batches)
     serving: Serving = field(default_factory=Serving)
+    sequences: SequenceModels = field(default_factory=load_sequence_models)
     follower: ModelFollower | None = None
     landmarker_problem: AslError | None = None
 
