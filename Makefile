@@ -77,6 +77,8 @@ demo-data: setup ## Render a small class-folder data set into data/demo
 	$(BIN)/asl demo-data --output-dir data/demo
 
 starter: setup ## Train the starter model anew on the data in $(DATA)
+	$(BIN)/python deploy/starter/words.py
+	$(BIN)/python deploy/starter/motion.py
 	$(BIN)/python deploy/starter/build.py $(DATA)
 	$(BIN)/python deploy/starter/coaching.py $(DATA)
 

@@ -26,6 +26,11 @@ class StreamLetters:
         """The letter that is held."""
         return self._smoother.letter if self._smoother else None
 
+    @property
+    def now_ms(self) -> float:
+        """When the last frame was taken, on the stream's clock."""
+        return self._now_ms
+
     def switch(self, *, is_on: bool) -> tuple[Change, ...]:
         """Switch smoothing on or off; returns what changed."""
         self._is_on = is_on

@@ -18,6 +18,7 @@ from services.gateway.live_counts import FrameKind, LiveCounts
 from services.gateway.live_frames import HandFrame, ImageFrame
 from services.gateway.live_images import Sighting
 from services.gateway.live_letters import StreamLetters
+from services.gateway.live_words import StreamWords
 from services.gateway.served_model import Serving
 
 _LETTER: Final = "letter"
@@ -29,6 +30,7 @@ class StreamReadings:
     def __init__(
         self,
         serving: Serving,
+        words: StreamWords,
         counts: LiveCounts,
         send: Callable[[str], Awaitable[None]],
         time_s: Callable[[], float],
@@ -37,6 +39,7 @@ class StreamReadings:
 
         Args:
             serving: Which classifier answers.
+            words: Reads the stream's text.
             counts: Of the stream.
             send: Sends a message.
             time_s: The clock by which frames came.
@@ -45,6 +48,7 @@ class StreamReadings:
             ModelNotLoaded: There is no classifier.
         """
         self._serving, self._counts, self._send, self._time_s = serving, counts, send, time_s
+        self._words = words
         self._writer = ReadingWriter(serving.current.classifier)
         self._letters = StreamLetters()
         self._options = LiveOptions(type="options")
@@ -59,6 +63,8 @@ class StreamReadings:
         """Answer in another way from here on; what the options leave out stays."""
         given = {name: getattr(options, name) for name in options.model_fields_set}
         self._options = self._options.model_copy(update=given)
+        if options.spelling or not self._options.spelling:
+            self._words.switch(is_on=self._options.spelling)
         await self._tell(self._letters.switch(is_on=self._options.smoothing), self._last_seq)
 
     async def answer_hands(self, frames: Sequence[HandFrame]) -> None:
@@ -86,6 +92,7 @@ class StreamReadings:
             changes = self._letters.see(classifier, seen, frame.t_ms, frame.came_s)
             await self._answer(frame, classifier, frame.hand, (row_values, row_best, row), reason)
             await self._tell(changes, frame.seq)
+            await self._spell(frame, classifier, frame.hand, row)
             outcomes[reason or _LETTER] += 1
         for outcome, n in outcomes.items():
             self._counts.note(FrameKind.LANDMARKS, outcome, n)
@@ -100,6 +107,7 @@ class StreamReadings:
         changes = self._letters.see(seen.classifier, None if reason else seen.probabilities[0], None, frame.came_s)
         await self._answer(frame, seen.classifier, seen.hand, (values[0], best[0], seen.probabilities[0]), reason)
         await self._tell(changes, frame.seq)
+        await self._spell(frame, seen.classifier, seen.hand, seen.probabilities[0])
         self._counts.note(FrameKind.IMAGE, reason or _LETTER)
 
     async def refuse(self, kind: FrameKind, seq: int, error: AslError) -> None:
@@ -135,12 +143,23 @@ class StreamReadings:
         changes = self._letters.see(classifier, None, told_ms, frame.came_s)
         await self._send(self._writer_of(classifier).write_no_hand(self._beside(frame)))
         await self._tell(changes, frame.seq)
+        await self._spell(frame, classifier, None, None)
         self._counts.note(kind, "no_hand")
 
     async def _tell(self, changes: Sequence[Change], seq: int) -> None:
         self._last_seq = seq
         for change in changes:
             await self._send(write_change(change, seq))
+
+    async def _spell(
+        self,
+        frame: HandFrame | ImageFrame,
+        classifier: Classifier,
+        hand: Hand | None,
+        probabilities: NDArray[np.float32] | None,
+    ) -> None:
+        for text in self._words.see(classifier, hand, probabilities, frame.seq, self._letters.now_ms):
+            await self._send(text)
 
     def _beside(self, frame: HandFrame | ImageFrame, points: NDArray[np.float32] | None = None) -> Answer:
         taken_s = self._time_s() - frame.came_s

@@ -19,6 +19,7 @@ from services.gateway.live_frames import Asked, BadFrame, HandFrame, ImageFrame,
 from services.gateway.live_images import ImageLane
 from services.gateway.live_readings import StreamReadings
 from services.gateway.live_streams import LiveStreams
+from services.gateway.live_words import StreamWords
 from services.gateway.startup import Gateway
 
 _BATCH: Final = 64
@@ -52,7 +53,8 @@ class LiveSession:
         self._socket, self._gateway, self._streams = socket, gateway, streams
         self._counts, self._check_key = counts, check_key
         self._time_s = time.perf_counter  # uvloop's own clock ticks in milliseconds
-        self._readings = StreamReadings(gateway.serving, counts, self._send, self._time_s)
+        words = StreamWords(gateway.sequences)
+        self._readings = StreamReadings(gateway.serving, words, counts, self._send, self._time_s)
         self._images = ImageLane(gateway, streams)
         self._waiting: list[Asked | LiveEnd] = []
         self._has_come, self._has_room = asyncio.Event(), asyncio.Event()

@@ -12,6 +12,7 @@ from PIL import Image
 from starlette.requests import HTTPConnection
 
 from asl.core import images, landmarker
+from asl.core.sequence import SequenceModels, load_sequence_models
 from asl.errors import AslError, LandmarkerUnavailable
 from asl.infra import logs
 from asl.infra.database import Database
@@ -40,6 +41,7 @@ class Gateway:
     batches: Batches = field(default_factory=Batches)
     trackers: LiveTrackers = field(default_factory=LiveTrackers)
     serving: Serving = field(default_factory=Serving)
+    sequences: SequenceModels = field(default_factory=load_sequence_models)
     follower: ModelFollower | None = None
     landmarker_problem: AslError | None = None
 

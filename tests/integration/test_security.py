@@ -25,6 +25,7 @@ RECOGNITION = {
     "POST /api/v1/asl/recognitions",
     "POST /api/v1/asl/recognitions/batch",
     "POST /api/v1/asl/recognitions/landmarks",
+    "POST /api/v1/asl/recognitions/sequence",
     "GET /api/v1/asl/model",
 }
 NAMES_OF_ROLES = {"alias"}
@@ -34,6 +35,7 @@ MARK = "tenant-a-"
 JPEG = b"\xff\xd8\xff\xe0 no more than its first bytes"
 SHA256 = "ab" * 32
 HAND = {"landmarks": [[x / 21, 0.5] for x in range(21)], "image_width": 9, "image_height": 9, "handedness": "left"}
+FILM = {"frames": [{"t_ms": 0, "landmarks": None}], "image_width": 9, "image_height": 9}
 INVALID = ("", "Bearer", "Bearer asl_unknown", "Bearer \xe9\xff", f"Bearer {'x' * 4096}", "Basic YTpi")
 INVALID += ("bearer null", "Bearer {a},{a}", "Bearer {a}x", "Token {a}", "{a}")
 
@@ -136,6 +138,7 @@ def _bodies(things):
     training = {"kind": "training", "data": [{"job": things["job_id"]}]}
     return {
         "POST /api/v1/asl/recognitions/landmarks": HAND,
+        "POST /api/v1/asl/recognitions/sequence": FILM,
         "POST /api/v1/datasets": {"name": "new"},
         "POST /api/v1/datasets/{dataset}/hashes": {"sha256": [SHA256]},
         "PATCH /api/v1/datasets/{dataset}/samples/{sample}": {"label": "B"},

@@ -5,8 +5,18 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import Response
 
-from asl.contracts import BatchRecognition, LandmarksRequest, Recognition, RecognitionOptions, Scope
+from asl.contracts import (
+    BatchRecognition,
+    LandmarksRequest,
+    Recognition,
+    RecognitionOptions,
+    Scope,
+    SequenceOptions,
+    SequenceRecognition,
+    SequenceRequest,
+)
 from asl.core.recognition import hand_of, read
+from asl.core.sequence import hands_of, read_sequence
 from services.gateway import errors, uploads
 from services.gateway.batches import recognize_all
 from services.gateway.presence import while_connected
@@ -17,6 +27,7 @@ from services.gateway.startup import gateway_of
 router = APIRouter(prefix="/api/v1/asl/recognitions", tags=["recognition"])
 _Caller = Annotated[Principal, Depends(allow(Scope.RECOGNIZE))]
 _Options = Annotated[RecognitionOptions, Query()]
+_SequenceOptions = Annotated[SequenceOptions, Query()]
 _LONGEST_S: Final = 300.0
 _BATCH_S: Final = 60.0
 """How long a batch may take where the call does not say."""
@@ -129,7 +140,32 @@ async def recognize_landmarks(request: Request, _: _Caller, hand: LandmarksReque
     return _answer(recognition)
 
 
-def _answer(content: Recognition | BatchRecognition) -> Response:
+@router.post(
+    "/sequence",
+    summary="Read the letters of a film's landmarks",
+    description="For clients that find the hand themselves: what one hand signed in up to 300 frames, from one "
+    "letter, J and Z as the movements that they are, to a word. `text` is as spelled, `suggestions` are words that may "
+    "have been meant. Frames are told apart by `t_ms`; any rate from 8 frames a second will do.",
+    response_model=SequenceRecognition,
+    responses=errors.documented(*STATUSES, 400, 413, 422, 500, 504),
+)
+async def recognize_sequence(
+    request: Request, _: _Caller, sequence: SequenceRequest, options: _SequenceOptions, timeout_s: _Timeout = None
+) -> Response:
+    """Answer one film, in a recognizer's thread: many frames are too much for the event loop."""
+    gateway = gateway_of(request)
+    classifier = gateway.serving.current.classifier
+    work = gateway.recognizers().run(
+        lambda _: read_sequence(gateway.sequences, classifier, hands_of(sequence), options),
+        Priority.SINGLE,
+        timeout_s=timeout_s,
+    )
+    recognition = await while_connected(request.receive, work)
+    request.state.outcomes = (recognition.reason or "letter",)
+    return _answer(recognition)
+
+
+def _answer(content: Recognition | BatchRecognition | SequenceRecognition) -> Response:
     # As bytes: FastAPI would validate our own object once more.
     return Response(content.model_dump_json(), media_type="application/json")
 

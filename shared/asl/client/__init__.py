@@ -12,7 +12,7 @@ from asl.client.jobs import Jobs
 from asl.client.models import Models
 from asl.client.problems import error_of, read
 from asl.client.transport import API, Call, OnRetry, Transport
-from asl.contracts import Recognition
+from asl.contracts import Recognition, SequenceOptions, SequenceRecognition, SequenceRequest
 
 __all__ = ["DEFAULT_URL", "Client"]
 
@@ -69,6 +69,26 @@ class Client:
         name = image.name if isinstance(image, Path) else "image"
         call = Call("POST", f"{API}/asl/recognitions", files={"file": (name, data)})
         return read(Recognition, self._transport.send(call))
+
+    def recognize_sequence(
+        self, sequence: SequenceRequest, options: SequenceOptions | None = None
+    ) -> SequenceRecognition:
+        """Read the letters, J and Z among them, and words of a film's landmarks.
+
+        Args:
+            sequence: What a landmarker found in its frames.
+            options: What the answer is to hold.
+
+        Raises:
+            InvalidInput: A frame has no hand in its points.
+        """
+        call = Call(
+            "POST",
+            f"{API}/asl/recognitions/sequence",
+            params=(options or SequenceOptions()).model_dump(),
+            json=sequence.model_dump(mode="json"),
+        )
+        return read(SequenceRecognition, self._transport.send(call))
 
     def readiness(self) -> Mapping[str, Any]:
         """Read what the server says of each of its dependencies.

@@ -6,6 +6,7 @@ from pydantic import Field, TypeAdapter
 
 from asl.contracts.base import Contract
 from asl.contracts.recognition import MAX_TOP_K, ExpectedLetter, LandmarksRequest, Recognition
+from asl.contracts.sequences import SuggestedWord
 
 LIVE_PROTOCOL: Final = 1
 MAX_LIVE_SEQ: Final = 2**32 - 1
@@ -26,6 +27,9 @@ class LiveOptions(Contract):
     smoothing: bool = Field(default=True, description="Whether letters are followed over time.")
     explain: bool = Field(default=False, description="Whether readings tell what of the hand differs from the letter.")
     expected: ExpectedLetter = None
+    spelling: bool = Field(
+        default=False, description="Whether text is read: words, J and Z as movements. Each `true` begins a new word."
+    )
 
 
 class LiveLandmarks(LandmarksRequest):
@@ -79,6 +83,16 @@ class LiveLetter(Contract):
     type: Literal["letter", "released"]
     letter: str
     seq: _Seq
+
+
+class LiveText(Contract):
+    """The word that is being spelled has changed, or has ended."""
+
+    type: Literal["text"] = "text"
+    seq: _Seq
+    text: str = Field(description="As spelled so far; its last letters may still change.")
+    is_end: bool = Field(description="The hand has left: the next letter begins another word.")
+    suggestions: tuple[SuggestedWord, ...] = Field(description="Words that may be meant, best first.")
 
 
 class LiveError(Contract):

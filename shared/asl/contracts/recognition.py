@@ -12,10 +12,10 @@ MAX_HANDS: Final = 10
 MAX_BATCH: Final = 64
 """Pictures in one call."""
 
-_N_LANDMARKS: Final = 21
-_MAX_SIDE: Final = 1_000_000
+N_LANDMARKS: Final = 21
+MAX_SIDE: Final = 1_000_000
 _Coordinate = Annotated[float, Field(ge=-1e4, le=1e4)]
-_Point = Annotated[tuple[_Coordinate, ...], Field(min_length=2, max_length=3)]
+Point = Annotated[tuple[_Coordinate, ...], Field(min_length=2, max_length=3)]
 _Point3D = tuple[_Coordinate, _Coordinate, _Coordinate]
 
 
@@ -93,17 +93,17 @@ class RecognitionOptions(Contract):
 class LandmarksRequest(Contract):
     """The hand of a picture that stays with its owner: what a landmarker found in it."""
 
-    landmarks: tuple[_Point, ...] = Field(
-        min_length=_N_LANDMARKS,
-        max_length=_N_LANDMARKS,
+    landmarks: tuple[Point, ...] = Field(
+        min_length=N_LANDMARKS,
+        max_length=N_LANDMARKS,
         description="21 points (x, y) or (x, y, z) in MediaPipe's order: x and y in [0, 1] of the picture's width and "
         "height, z on x's scale. Without z hands are read less well.",
     )
-    image_width: int = Field(ge=1, le=_MAX_SIDE, description="Of the picture, in pixels.")
-    image_height: int = Field(ge=1, le=_MAX_SIDE, description="Of the picture, in pixels.")
+    image_width: int = Field(ge=1, le=MAX_SIDE, description="Of the picture, in pixels.")
+    image_height: int = Field(ge=1, le=MAX_SIDE, description="Of the picture, in pixels.")
     handedness: Handedness = Field(description="As the landmarker names it for the picture as it is.")
     world_landmarks: tuple[_Point3D, ...] | None = Field(
-        None, min_length=_N_LANDMARKS, max_length=_N_LANDMARKS, description="The same points in metres, where known."
+        None, min_length=N_LANDMARKS, max_length=N_LANDMARKS, description="The same points in metres, where known."
     )
 
 

@@ -11,8 +11,8 @@ from asl.core.synthetic.background import draw_background
 from asl.core.synthetic.camera import Camera, place_camera
 from asl.core.synthetic.flesh import clothe
 from asl.core.synthetic.raster import FAR_PX, draw_capsules
-from asl.core.synthetic.shading import sample_light, sample_skin, shade
-from asl.core.synthetic.signers import sample_hand
+from asl.core.synthetic.shading import Light, sample_light, sample_skin, shade
+from asl.core.synthetic.signers import PosedHand, sample_hand
 from asl.core.synthetic.skeleton import FloatArray
 
 Handedness = Literal["right", "left"]
@@ -43,6 +43,15 @@ class RenderedHand:
     letter: str
 
 
+@dataclass(frozen=True)
+class Look:
+    """How a hand looks, apart from its pose: thickness relative to an average hand, skin (3,) RGB, and light."""
+
+    girth: float
+    skin: FloatArray
+    light: Light
+
+
 def render_hand(
     letter: str,
     *,
@@ -70,20 +79,48 @@ def render_hand(
     hand = sample_hand(letter, rng, signer_rng)
     joints = hand.skeleton.joints @ hand.turn.T
     camera = place_camera(joints, size, rng)
-    capsules = clothe(hand, signer_rng.uniform(*GIRTH_RANGE))
-    surface = draw_capsules(capsules, hand.turn, camera, size)
-    hand_px = float(np.linalg.norm(hand.bones.knuckles[1])) * 2.0 * camera.focal / camera.distance
-    colour = shade(surface, sample_skin(signer_rng), sample_light(rng), hand_px, rng)
-    mask = (surface.depth < FAR_PX).astype(np.float32)
-    image = _develop(colour, mask, draw_background(size, rng) if background is None else background, rng)
+    look = Look(float(signer_rng.uniform(*GIRTH_RANGE)), sample_skin(signer_rng), sample_light(rng))
+    image = draw(hand, camera, look, size, rng=rng, background=background)
     rendered = RenderedHand(
         image=image,
-        landmarks=_landmarks(joints, camera, size),
+        landmarks=project(joints, camera, size),
         world_landmarks=joints.astype(np.float32),
         handedness="right",
         letter=letter,
     )
     return rendered if handedness == "right" else _mirrored(rendered)
+
+
+def draw(
+    hand: PosedHand,
+    camera: Camera,
+    look: Look,
+    size: tuple[int, int],
+    *,
+    rng: np.random.Generator,
+    background: NDArray[np.float32] | None = None,
+) -> NDArray[np.uint8]:
+    """Draw a posed right hand: (height, width, 3) uint8, RGB.
+
+    Args:
+        hand: the bones.
+        camera: where it is seen from.
+        look: flesh, skin and light.
+        size: width and height of the picture in pixels.
+        rng: draws spots of the skin, noise, and the background if there is none.
+        background: (height, width, 3) float32 in [0, 1], RGB.
+    """
+    surface = draw_capsules(clothe(hand, look.girth), hand.turn, camera, size)
+    hand_px = float(np.linalg.norm(hand.bones.knuckles[1])) * 2.0 * camera.focal / camera.distance
+    colour = shade(surface, look.skin, look.light, hand_px, rng)
+    mask = (surface.depth < FAR_PX).astype(np.float32)
+    return _develop(colour, mask, draw_background(size, rng) if background is None else background, rng)
+
+
+def project(joints: FloatArray, camera: Camera, size: tuple[int, int]) -> NDArray[np.float32]:
+    """(21, 3) joints in MediaPipe's convention for picture landmarks."""
+    width, height = size
+    return (camera.project(joints) / (width, height, width)).astype(np.float32)
 
 
 def _develop(
@@ -110,12 +147,6 @@ def _exposure(colour: NDArray[np.float32], mask: NDArray[np.float32]) -> np.floa
     """The gain of a camera that meters the hand, and goes halfway to the brightness it wants."""
     metered = float(colour.sum()) / (3.0 * max(float(mask.sum()), 1.0))
     return np.float32(np.sqrt(METERED_BRIGHTNESS / max(metered, 0.05)))
-
-
-def _landmarks(joints: FloatArray, camera: Camera, size: tuple[int, int]) -> NDArray[np.float32]:
-    """The joints in MediaPipe's convention for picture landmarks."""
-    width, height = size
-    return (camera.project(joints) / (width, height, width)).astype(np.float32)
 
 
 def _mirrored(rendered: RenderedHand) -> RenderedHand:
