@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import cards
 import numpy as np
+import photographs
 
 from asl.core import checkpoint as checkpoints
-from asl.core.synthetic.shapes import NAMED
+from asl.core.synthetic.shapes import LEARNED, NAMED
 from asl.core.synthetic.variants import HANGING, sample_hanging
 
 _HERE: Final = Path(__file__).parent
@@ -20,7 +21,7 @@ _RECIPE: Final = _HERE / "recipe.json"
 _BUILD: Final = _HERE.parents[1] / "build" / "starter"
 _CHOSEN_ON: Final = frozenset({"clean", "collection", "frames", "normalised"})
 """Sources on which settings were chosen."""
-_N_SEEDS: Final = 2
+_N_SEEDS: Final = 3
 _N_TEST_ROWS: Final = 40
 """Of each letter and source."""
 _MAX_BYTES: Final = 1_000_000
@@ -52,7 +53,9 @@ def main(data: Path) -> None:
         running = {
             name: pool.submit(_cross_validate, sources, extra, options) for name, (extra, options) in columns.items()
         }
+        on_photographs = pool.submit(_read_photographs, data / "images", (sources, more, hanging))
         reports = {name: report.result() for name, report in running.items()}
+        tables = on_photographs.result() | _false_hands(data / "negatives")
     (_BUILD / "reports.json").write_text(json.dumps(reports, indent=2) + "\n", encoding="utf-8")
     starter = reports[cards.STARTER]
     fitted = [
@@ -62,7 +65,7 @@ def main(data: Path) -> None:
     ]
     options = ("--config", _RECIPE, "--val-split", 0, *fitted, "--device", "cpu")
     _asl("train-model", "--data-file", sources, more, hanging, *options, "--output-dir", _BUILD / "model")
-    _publish(_BUILD / "model" / "final_model.pt", reports)
+    _publish(_BUILD / "model" / "final_model.pt", tables | cards.tables(reports, _CHOSEN_ON))
 
 
 def _draw_hanging(path: Path) -> Path:
@@ -90,6 +93,22 @@ def _cross_validate(sources: Path, extra: tuple[Path, ...], options: tuple[objec
     return report
 
 
+def _read_photographs(folder: Path, trained_on: tuple[Path, ...]) -> dict[str, str]:
+    """Find the hands in all photographs, and read them with models that saw no source they are tested on."""
+    found = _BUILD / "photographs.npz"
+    _asl("prepare-dataset", "--input-dir", folder, "--output-file", found)
+    options = ("--config", _RECIPE, "--seeds", _N_SEEDS, "--device", "cpu")
+    report = _asl("cross-validate", "--data-file", found, "--train-only-file", *trained_on, *options)
+    counts = photographs.count(folder, found.with_suffix(".skipped.csv"))
+    return cards.photograph_tables(counts, photographs.accuracies(counts, report), _CHOSEN_ON)
+
+
+def _false_hands(folder: Path) -> dict[str, str]:
+    drawn, found, n_photographs = photographs.false_hands(folder)
+    names = ("n_false", "n_empty", "n_false_photographs", "n_empty_photographs")
+    return dict(zip(names, map(str, (drawn, photographs.N_EMPTY, found, n_photographs)), strict=True))
+
+
 def _asl(*words: object) -> Any:
     command = [sys.executable, "-m", "asl.cli.main", *map(str, words), "--json"]
     sys.stderr.write(f"asl {' '.join(command[3:])}\n")
@@ -97,7 +116,7 @@ def _asl(*words: object) -> Any:
     return json.loads(done.stdout)
 
 
-def _publish(model: Path, reports: dict[str, dict[str, Any]]) -> None:
+def _publish(model: Path, tables: dict[str, str]) -> None:
     starter = _ASSETS / "starter.pt"
     checkpoints.save(checkpoints.without_training_state(checkpoints.load(model)), starter)
     size_bytes = starter.stat().st_size
@@ -115,7 +134,8 @@ def _publish(model: Path, reports: dict[str, dict[str, Any]]) -> None:
         n_test_rows=_N_TEST_ROWS,
         n_drawn=_N_DRAWN,
         n_named=len(NAMED),
-        **cards.tables(reports, _CHOSEN_ON),
+        n_learned=len(LEARNED),
+        **tables,
     )
     (_ASSETS / "starter.md").write_text(text, encoding="utf-8")
 
