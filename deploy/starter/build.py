@@ -9,10 +9,11 @@ from typing import Any, Final
 
 import cards
 import numpy as np
+import photographs
 
 from asl.core import checkpoint as checkpoints
-from asl.core.synthetic.shapes import NAMED
-from asl.core.synthetic.variants import HANGING, sample_hanging
+from asl.core.synthetic.shapes import LEARNED, NAMED
+from asl.core.synthetic.variants import FORMS, HANGING, sample_form, sample_hanging
 
 _HERE: Final = Path(__file__).parent
 _ASSETS: Final = _HERE.parents[1] / "shared" / "asl" / "assets"
@@ -20,14 +21,14 @@ _RECIPE: Final = _HERE / "recipe.json"
 _BUILD: Final = _HERE.parents[1] / "build" / "starter"
 _CHOSEN_ON: Final = frozenset({"clean", "collection", "frames", "normalised"})
 """Sources on which settings were chosen."""
-_N_SEEDS: Final = 2
+_N_SEEDS: Final = 3
 _N_TEST_ROWS: Final = 40
 """Of each letter and source."""
 _MAX_BYTES: Final = 1_000_000
 _N_AT_ONCE: Final = 2
 """Cross-validations at once, each on one core."""
-_N_DRAWN: Final = 60
-"""Hands of each letter with hanging fingers."""
+_N_DRAWN: Final = 20
+"""Hands of each letter in a form or from a view that most sources lack."""
 _DRAWING_SEED: Final = 4
 _STILL: Final = ("--exclude-labels", "J", "Z", "--non-letter-share", 0)
 _BEFORE: Final = (*_STILL, "--feature-schema", "asl84-v1", "--no-normalise-input")
@@ -40,9 +41,9 @@ def main(data: Path) -> None:
     _asl("import-landmarks", *sorted(data.glob("landmarks/*.npz")), "--output-file", sources)
     extra = sorted(data.glob("landmarks_train_only/*.npz"))
     _asl("import-landmarks", *extra, "--group-by", "original", "--output-file", more)
-    hanging = _draw_hanging(_BUILD / "hanging.npz")
+    drawn = _draw_forms(_BUILD / "drawn.npz")
     columns: dict[str, tuple[tuple[Path, ...], tuple[object, ...]]] = {
-        cards.STARTER: ((more, hanging), ()),
+        cards.STARTER: ((more, drawn), ()),
         "+ geometry": ((more,), _STILL),
         "+ more": ((more,), _BEFORE),
         "augmented": ((), _BEFORE),
@@ -52,7 +53,9 @@ def main(data: Path) -> None:
         running = {
             name: pool.submit(_cross_validate, sources, extra, options) for name, (extra, options) in columns.items()
         }
+        on_photographs = pool.submit(_read_photographs, data / "images", (sources, more, drawn))
         reports = {name: report.result() for name, report in running.items()}
+        tables = on_photographs.result() | _false_hands(data / "negatives")
     (_BUILD / "reports.json").write_text(json.dumps(reports, indent=2) + "\n", encoding="utf-8")
     starter = reports[cards.STARTER]
     fitted = [
@@ -61,20 +64,22 @@ def main(data: Path) -> None:
         for word in (f"--{name.replace('_', '-')}", round(starter[name], 3))
     ]
     options = ("--config", _RECIPE, "--val-split", 0, *fitted, "--device", "cpu")
-    _asl("train-model", "--data-file", sources, more, hanging, *options, "--output-dir", _BUILD / "model")
-    _publish(_BUILD / "model" / "final_model.pt", reports)
+    _asl("train-model", "--data-file", sources, more, drawn, *options, "--output-dir", _BUILD / "model")
+    _publish(_BUILD / "model" / "final_model.pt", tables | cards.tables(reports, _CHOSEN_ON))
 
 
-def _draw_hanging(path: Path) -> Path:
-    """Draw M and N with the fingers hanging down, a form that most sources lack."""
+def _draw_forms(path: Path) -> Path:
+    """Draw letters in forms and from views that most sources lack."""
     rng = np.random.default_rng(_DRAWING_SEED)
-    hands = [sample_hanging(letter, _N_DRAWN, rng) for letter in HANGING]
-    ones = np.ones(_N_DRAWN * len(HANGING), np.int32)
-    found = path.with_name("hanging_landmarks.npz")
+    hands = [sample_form(letter, _N_DRAWN, rng) for letter in FORMS]
+    hands += [sample_hanging(letter, _N_DRAWN, rng) for letter in HANGING]
+    letters = [*FORMS, *HANGING]
+    ones = np.ones(_N_DRAWN * len(letters), np.int32)
+    found = path.with_name("drawn_landmarks.npz")
     np.savez(
         found,
         landmarks=np.concatenate(hands),
-        labels=np.repeat(list(HANGING), _N_DRAWN),
+        labels=np.repeat(letters, _N_DRAWN),
         handedness=np.full(len(ones), "Right"),
         image_width=ones,
         image_height=ones,
@@ -90,6 +95,22 @@ def _cross_validate(sources: Path, extra: tuple[Path, ...], options: tuple[objec
     return report
 
 
+def _read_photographs(folder: Path, trained_on: tuple[Path, ...]) -> dict[str, str]:
+    """Find the hands in all photographs, and read them with models that saw no source they are tested on."""
+    found = _BUILD / "photographs.npz"
+    _asl("prepare-dataset", "--input-dir", folder, "--output-file", found)
+    options = ("--config", _RECIPE, "--seeds", _N_SEEDS, "--device", "cpu")
+    report = _asl("cross-validate", "--data-file", found, "--train-only-file", *trained_on, *options)
+    counts = photographs.count(folder, found.with_suffix(".skipped.csv"))
+    return cards.photograph_tables(counts, photographs.accuracies(counts, report), _CHOSEN_ON)
+
+
+def _false_hands(folder: Path) -> dict[str, str]:
+    drawn, found, n_photographs = photographs.false_hands(folder)
+    names = ("n_false", "n_empty", "n_false_photographs", "n_empty_photographs")
+    return dict(zip(names, map(str, (drawn, photographs.N_EMPTY, found, n_photographs)), strict=True))
+
+
 def _asl(*words: object) -> Any:
     command = [sys.executable, "-m", "asl.cli.main", *map(str, words), "--json"]
     sys.stderr.write(f"asl {' '.join(command[3:])}\n")
@@ -97,7 +118,7 @@ def _asl(*words: object) -> Any:
     return json.loads(done.stdout)
 
 
-def _publish(model: Path, reports: dict[str, dict[str, Any]]) -> None:
+def _publish(model: Path, tables: dict[str, str]) -> None:
     starter = _ASSETS / "starter.pt"
     checkpoints.save(checkpoints.without_training_state(checkpoints.load(model)), starter)
     size_bytes = starter.stat().st_size
@@ -115,7 +136,8 @@ def _publish(model: Path, reports: dict[str, dict[str, Any]]) -> None:
         n_test_rows=_N_TEST_ROWS,
         n_drawn=_N_DRAWN,
         n_named=len(NAMED),
-        **cards.tables(reports, _CHOSEN_ON),
+        n_learned=len(LEARNED),
+        **tables,
     )
     (_ASSETS / "starter.md").write_text(text, encoding="utf-8")
 

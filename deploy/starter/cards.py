@@ -4,10 +4,16 @@ from collections.abc import Collection, Sequence
 from statistics import fmean
 from typing import Any, Final
 
+from photographs import Counts
+
+from asl.core.hand import LETTERS
+from asl.core.non_letters import BETWEEN_LETTERS
+from asl.core.synthetic.shapes import LEARNED, NAMED
+
 Report = dict[str, Any]
 
 STARTER: Final = "as the starter"
-_BETWEEN: Final = "between two letters"
+_N_RARELY_FOUND: Final = 8
 
 
 def tables(reports: dict[str, Report], chosen_on: Collection[str]) -> dict[str, str]:
@@ -26,7 +32,33 @@ def tables(reports: dict[str, Report], chosen_on: Collection[str]) -> dict[str, 
         "letters": _letters(starter),
         "calibration": _calibration(starter),
         "refusals": _refusals(starter),
-        "named": _named(starter),
+        "learned": _named(starter, LEARNED),
+        "never_drawn": _named(starter, [name for name in NAMED if name not in LEARNED]),
+    }
+
+
+def photograph_tables(
+    counts: Counts, accuracies: Sequence[Sequence[str | float]], chosen_on: Collection[str]
+) -> dict[str, str]:
+    """Write the tables of hands found in photographs, and of letters read where one not found is an error.
+
+    Args:
+        counts: See `photographs.count`.
+        accuracies: See `photographs.accuracies`.
+        chosen_on: Sources on which settings were chosen; the others get a star.
+
+    Returns:
+        Each table's text, by the name of its place in the card.
+    """
+    rows = [[_starred(str(row[0]), chosen_on), *(_share(float(value)) for value in row[1:])] for row in accuracies]
+    columns = list(zip(*accuracies, strict=True))[1:]
+    rows.append(["**mean**", *(_share(fmean(map(float, column))) for column in columns)])
+    heads = ["source", "hand found", "read right of these", "of all photographs", "of all, A-Z"]
+    found = {letter: fmean(counts.found([source], [letter]) for source in counts.sources) for letter in LETTERS}
+    rarely = sorted(found.items(), key=lambda item: item[1])[:_N_RARELY_FOUND]
+    return {
+        "photographs": _table(heads, rows),
+        "rarely_found": ", ".join(f"{letter} {_share(share)}" for letter, share in rarely),
     }
 
 
@@ -38,7 +70,7 @@ def _accuracies(reports: dict[str, Report], chosen_on: Collection[str]) -> str:
         groups = [by_source[column][source] for column in columns]
         starter = by_source[STARTER][source]
         cells = [_spread(group) for group in groups] + [_share(starter["still_accuracy"]), _spread(starter)]
-        rows.append([source + ("" if source in chosen_on else " *"), *cells])
+        rows.append([_starred(source, chosen_on), *cells])
     starter = reports[STARTER]
     means = [reports[column]["mean_accuracy"] for column in columns]
     means += [starter["mean_still_accuracy"], starter["mean_accuracy"]]
@@ -62,26 +94,31 @@ def _calibration(report: Report) -> str:
 
 
 def _refusals(report: Report) -> str:
+    never = [name for name in NAMED if name not in LEARNED]
     rows, numbers = [], []
     for entry in report["refusals"]:
-        named = fmean(share for name, share in entry["refused"].items() if name != _BETWEEN)
-        between = entry["refused"][_BETWEEN]
-        numbers.append([entry["kept"], entry["right_of_kept"], named, between, (named + between) / 2])
+        refused = entry["refused"]
+        shapes = [fmean(refused[name] for name in names) for names in (LEARNED, never, [BETWEEN_LETTERS])]
+        numbers.append([entry["kept"], entry["right_of_kept"], *shapes])
         rows.append([entry["group"], *map(_share, numbers[-1])])
     rows.append(["**mean**", *(_share(fmean(column)) for column in zip(*numbers, strict=True))])
-    heads = ["source", "letters kept", "of these right", "named shapes refused", "half-way hands refused", "both"]
-    return _table(heads, rows)
+    heads = ["shapes drawn in training refused", "shapes never drawn refused", "half-way hands refused"]
+    return _table(["source", "letters kept", "of these right", *heads], rows)
 
 
-def _named(report: Report) -> str:
+def _named(report: Report, names: Collection[str]) -> str:
     refused = [entry["refused"] for entry in report["refusals"]]
-    shares = {name: fmean(entry[name] for entry in refused) for name in refused[0] if name != _BETWEEN}
+    shares = {name: fmean(entry[name] for entry in refused) for name in names}
     return ", ".join(f"{name} {_share(share)}" for name, share in sorted(shares.items(), key=lambda item: item[1]))
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _starred(source: str, chosen_on: Collection[str]) -> str:
+    return source if source in chosen_on else f"{source} *"
 
 
 def _spread(group: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from factories import make_dataset
 from asl.core import non_letters
 from asl.core.augmentation import as_right_hands
 from asl.core.synthetic.poses import POSES
-from asl.core.synthetic.shapes import NAMED, sample_named, sample_shapes
+from asl.core.synthetic.shapes import LEARNED, NAMED, sample_named, sample_shapes
 from asl.errors import DatasetInvalid
 
 
@@ -29,6 +29,7 @@ def test_no_shape_has_the_fingers_and_the_thumb_of_a_letter():
     assert straight.sum() < 0.1 * len(hands)
     assert thumb_out[straight].min() > 0.15
     assert set(NAMED).isdisjoint(POSES)
+    assert set(LEARNED) < set(NAMED)
 
 
 @pytest.mark.parametrize("name", NAMED)

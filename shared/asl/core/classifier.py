@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from asl.contracts import Handedness, NoLetter
 from asl.core.checkpoint import TrainedModel, load_model
 from asl.core.features import compute_features
 from asl.core.hand import N_LANDMARKS, Hand
+from asl.core.inference import PlainNetwork
 from asl.errors import ModelInvalid
 
 _VERSION_DIGITS: Final = 8
@@ -25,7 +25,7 @@ class Classifier:
     """A trained network with its labels; any number of threads may use one."""
 
     def __init__(self, trained: TrainedModel) -> None:
-        self._model = trained.model
+        self._network = PlainNetwork(trained.model)
         self._temperature = trained.temperature
         self._schema = trained.feature_schema
         self._unsure_below = trained.unsure_below
@@ -42,10 +42,10 @@ class Classifier:
         Returns:
             (n, n_labels) float32 that sum to 1 in each row, in the order of `label_names`.
         """
-        with torch.inference_mode():
-            logits = self._model(torch.from_numpy(features))
-            probabilities: NDArray[np.float32] = torch.softmax(logits / self._temperature, dim=1).numpy()
-        return probabilities
+        with np.errstate(all="ignore"):  # of a damaged file; `try_out` finds what is no probability
+            logits = self._network.logits(features) / np.float32(self._temperature)
+            odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+            return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
 
     def classify(self, hands: Sequence[Hand]) -> NDArray[np.float32]:
         """Compute calibrated probabilities of hands.
@@ -81,7 +81,7 @@ class Classifier:
         """
         try:
             probabilities = self.classify([_PROBE])
-        except RuntimeError as error:  # as PyTorch says that sizes do not fit
+        except ValueError as error:  # as NumPy says that sizes do not fit
             raise ModelInvalid("expected a model that can answer, found one that cannot compute") from error
         shape = (1, len(self.label_names))
         if probabilities.shape != shape or not abs(float(probabilities.sum()) - 1) < _SUM_TOLERANCE:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from asl.core.augmentation import as_right_hands
 from asl.core.dataset import Dataset
 from asl.core.features import FloatArray
-from asl.core.synthetic.shapes import NAMED, sample_named, sample_shapes
+from asl.core.synthetic.shapes import LEARNED, NAMED, sample_named, sample_shapes
 from asl.errors import DatasetInvalid
 
 BETWEEN_LETTERS: Final = "between two letters"
@@ -21,7 +21,9 @@ BETWEEN_LETTERS: Final = "between two letters"
 _N_SHAPES: Final = 4_000
 _SHAPES_SEED: Final = 1
 _BETWEEN_SHARE: Final = 0.4
-"""Of the hands to train on; the others are drawn by the kinematic model."""
+_LEARNED_SHARE: Final = 0.2
+"""Of the hands to train on; the others are shapes that the kinematic model draws at random."""
+_N_OF_EACH_LEARNED: Final = 500
 _WEIGHTS: Final = (0.35, 0.65)
 """Of one of the two hands that are mixed."""
 _N_OF_EACH_NAME: Final = 40
@@ -29,7 +31,7 @@ _TEST_SEED: Final = 7
 
 
 def draw(data: Dataset, count: int, generator: np.random.Generator) -> FloatArray:
-    """Draw hands to train on: some of the kinematic model, some between two hands of different letters.
+    """Draw hands to train on: shapes of the kinematic model, some of them with names, and hands between two letters.
 
     Args:
         data: Hands that train, with landmarks.
@@ -40,14 +42,15 @@ def draw(data: Dataset, count: int, generator: np.random.Generator) -> FloatArra
         About (count, 21, 3) float32: right hands relative to the wrist, as long in x as in y; fewer where drawn pairs
         show the same letter.
     """
-    shapes = _shapes()
-    n_between = round(count * _BETWEEN_SHARE)
-    drawn = shapes[generator.integers(0, len(shapes), count - n_between)]
-    return np.concatenate([drawn, _between(data, n_between, generator, _WEIGHTS)])
+    shapes, learned = _shapes()
+    n_between, n_learned = round(count * _BETWEEN_SHARE), round(count * _LEARNED_SHARE)
+    drawn = shapes[generator.integers(0, len(shapes), count - n_between - n_learned)]
+    named = learned[generator.integers(0, len(learned), n_learned)]
+    return np.concatenate([drawn, named, _between(data, n_between, generator, _WEIGHTS)])
 
 
 def hands_to_refuse(data: Dataset) -> dict[str, FloatArray]:
-    """Make hands to test on: shapes with names, which `draw` never draws on purpose, and half-way between letters.
+    """Make hands to test on: shapes with names, of which `draw` draws only `LEARNED`, and half-way between letters.
 
     Args:
         data: Hands that are tested on, with landmarks, of at least two letters.
@@ -61,8 +64,11 @@ def hands_to_refuse(data: Dataset) -> dict[str, FloatArray]:
 
 
 @lru_cache(maxsize=1)
-def _shapes() -> FloatArray:
-    return sample_shapes(_N_SHAPES, np.random.default_rng(_SHAPES_SEED))
+def _shapes() -> tuple[FloatArray, FloatArray]:
+    """Draw shapes at random, and those with names."""
+    generator = np.random.default_rng(_SHAPES_SEED)
+    shapes = sample_shapes(_N_SHAPES, generator)
+    return shapes, np.concatenate([sample_named(name, _N_OF_EACH_LEARNED, generator) for name in LEARNED])
 
 
 def _between(

@@ -51,6 +51,9 @@ NAMED: Final = {
 }
 """Shapes that people make and that are no letters; none of them is drawn on purpose by `sample_shapes`."""
 
+LEARNED: Final = ("open hand", "four", "claw", "thumb up")
+"""Those that people show between letters, and that are close to one: classifiers are trained on them by name."""
+
 
 def sample_shapes(count: int, rng: np.random.Generator) -> NDArray[np.float32]:
     """Draw hands with fingers and thumb as no letter has them.
