@@ -17,8 +17,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from asl.contracts import Handedness
+from asl.core.files import read_npz
 from asl.core.hand import Hand, square_units
-from asl.errors import ModelInvalid, NotFound
+from asl.errors import DatasetInvalid, ModelInvalid
 
 FloatArray = NDArray[np.float32]
 
@@ -275,13 +276,9 @@ def load_motion(path: Path | None = None) -> MotionModel:
     """
     path = path or Path(str(resources.files("asl.assets") / "motion.npz"))
     try:
-        with np.load(path, allow_pickle=False) as file:
-            weights = {name: file[name].astype(np.float32) for name in file.files}
-        model = MotionModel(weights)
+        model = MotionModel({name: array.astype(np.float32) for name, array in read_npz(path).items()})
         model.doing(np.zeros((1, N_WINDOW * N_TRACE), np.float32))
-    except FileNotFoundError as error:
-        raise NotFound(f"no motion model at {path}") from error
-    except (OSError, ValueError, KeyError, IndexError) as error:
+    except (DatasetInvalid, ValueError, KeyError, IndexError) as error:
         raise ModelInvalid(f"{path}: expected a motion model, found another file") from error
     return model
 
