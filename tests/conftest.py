@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from server_process import Server, ServerMissing
 from servers import PostgresServer, RedisServer, S3Server
 
@@ -14,6 +15,9 @@ from asl.core.synthetic.renderer import render_hand
 from asl.errors import LandmarkerUnavailable
 
 REPOSITORY = Path(__file__).parents[1]
+
+settings.register_profile("asl", deadline=None)  # how long an example takes says more of the machine than of the code
+settings.load_profile("asl")
 
 
 @pytest.fixture(scope="session")

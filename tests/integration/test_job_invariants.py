@@ -200,7 +200,6 @@ def run(database, n_examples):
         settings=settings(
             max_examples=n_examples,
             stateful_step_count=50,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

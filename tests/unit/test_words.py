@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asl.core.hand import LETTERS
@@ -78,7 +78,6 @@ def test_a_classifier_without_j_and_z_can_still_be_told_strokes():
     assert [entry.letter for entry in reader.read()] == ["J"]
 
 
-@settings(deadline=None)  # the first call is slow on a crowded machine
 @given(
     st.lists(st.tuples(st.sampled_from([*"ABL", None]), st.sampled_from([MOVING, HOLDING, J, Z]), st.integers(1, 5)))
 )
