@@ -1,10 +1,12 @@
 """What tests of commands share."""
 
+import os
 import sys
 import warnings
 from typing import NamedTuple
 
 import pytest
+from charts import ChartTools, ToolsMissing
 from factories import make_dataset
 from trainings import GROUPS
 
@@ -45,3 +47,13 @@ def data_file(tmp_path, hands):
     path = tmp_path / "hands.npz"
     dataset.save(hands, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def chart_tools():
+    try:
+        return ChartTools()
+    except ToolsMissing as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))

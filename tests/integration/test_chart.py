@@ -1,13 +1,12 @@
 """The chart, rendered by Helm: valid for Kubernetes, refused where values are wrong, true to what the code has."""
 
-import os
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
-from charts import CHART, VALUES, ChartTools, ToolsMissing
+from charts import CHART, VALUES
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -25,44 +24,35 @@ SCALED_OBJECT_FIELDS = {
 }  # fmt: skip
 """Those of KEDA's ScaledObject that the chart uses: https://keda.sh/docs/latest/reference/scaledobject-spec/."""
 
-
-@pytest.fixture(scope="module")
-def tools():
-    try:
-        return ChartTools()
-    except ToolsMissing as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-
-
 values = pytest.mark.parametrize("name", VALUES)
 
 
 @values
-def test_helms_linter_has_nothing_against_it(tools, name):
-    said = tools.lint(VALUES[name])
+def test_helms_linter_has_nothing_against_it(chart_tools, name):
+    said = chart_tools.lint(VALUES[name])
     assert said.returncode == 0, said.stdout
     assert not re.search(r"\[(WARNING|ERROR)\]", said.stdout)
 
 
 @values
-def test_kubernetes_knows_every_field(tools, name):
-    manifests = tools.manifests(name)
+def test_kubernetes_knows_every_field(chart_tools, name):
+    manifests = chart_tools.manifests(name)
     judged = [manifest for manifest in manifests if manifest["kind"] != "ScaledObject"]
     assert len(judged) >= 8
-    assert {_full_name(manifest): tools.faults(manifest) for manifest in judged if tools.faults(manifest)} == {}
+    assert {
+        _full_name(manifest): chart_tools.faults(manifest) for manifest in judged if chart_tools.faults(manifest)
+    } == {}
     names = [_full_name(manifest) for manifest in manifests]
     assert len(names) == len(set(names))
 
 
-def test_the_schemas_do_refuse(tools):
-    deployment = next(found for found in tools.manifests("minimal") if found["kind"] == "Deployment")
-    assert tools.faults(deployment | {"spec": deployment["spec"] | {"replcas": 2}})
+def test_the_schemas_do_refuse(chart_tools):
+    deployment = next(found for found in chart_tools.manifests("minimal") if found["kind"] == "Deployment")
+    assert chart_tools.faults(deployment | {"spec": deployment["spec"] | {"replcas": 2}})
 
 
-def test_what_must_be_named_is_asked_for(tools):
-    refused = tools.template(CHART / "values.yaml")
+def test_what_must_be_named_is_asked_for(chart_tools):
+    refused = chart_tools.template(CHART / "values.yaml")
     assert refused.returncode != 0
     for name in ("/database/existingSecret", "/redis/existingSecret", "/storage/url", "/networkPolicy/database/to"):
         assert name in refused.stderr
@@ -81,17 +71,17 @@ def test_what_must_be_named_is_asked_for(tools):
         ("ingress.enabled=true", "/ingress/host"),
     ],
 )
-def test_wrong_values_are_refused_by_their_names(tools, change, told):
-    refused = tools.template(VALUES["minimal"], change)
+def test_wrong_values_are_refused_by_their_names(chart_tools, change, told):
+    refused = chart_tools.template(VALUES["minimal"], change)
     assert refused.returncode != 0
     assert told in refused.stderr
 
 
-def test_who_installs_it_reads_how_to_go_on(tools):
-    notes = tools.notes(VALUES["full"])
+def test_who_installs_it_reads_how_to_go_on(chart_tools):
+    notes = chart_tools.notes(VALUES["full"])
     assert "asl key create NAME" in notes
     assert "https://asl.example.org" in notes
-    assert "workers can reach everything" in tools.notes(VALUES["plain"])
+    assert "workers can reach everything" in chart_tools.notes(VALUES["plain"])
 
 
 def test_the_chart_has_the_distributions_version():
@@ -101,9 +91,10 @@ def test_the_chart_has_the_distributions_version():
 
 
 @values
-def test_every_part_runs_what_compose_runs(tools, name):
+def test_every_part_runs_what_compose_runs(chart_tools, name):
     parts = {
-        manifest["metadata"]["name"].removeprefix("demo-asl-platform-"): manifest for manifest in _pods(tools, name)
+        manifest["metadata"]["name"].removeprefix("demo-asl-platform-"): manifest
+        for manifest in _pods(chart_tools, name)
     }
     assert parts.keys() == {"gateway", "dispatcher", "worker-cpu", "worker-gpu", "migrate"}
     for part, manifest in parts.items():
@@ -117,9 +108,9 @@ def test_every_part_runs_what_compose_runs(tools, name):
 
 
 @values
-def test_settings_are_the_platforms_and_can_be_read(tools, name, monkeypatch, tmp_path):
+def test_settings_are_the_platforms_and_can_be_read(chart_tools, name, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    for manifest in _pods(tools, name):
+    for manifest in _pods(chart_tools, name):
         with monkeypatch.context() as patched:
             for variable in _container(manifest)["env"]:
                 patched.setenv(variable["name"], variable.get("value", "postgresql://a:a-secret-of-24-letters@b/c"))
@@ -130,8 +121,8 @@ def test_settings_are_the_platforms_and_can_be_read(tools, name, monkeypatch, tm
         assert len(names) == len(set(names))
 
 
-def test_a_worker_has_time_for_a_checkpoint_before_it_is_killed(tools):
-    for manifest in _pods(tools, "full"):
+def test_a_worker_has_time_for_a_checkpoint_before_it_is_killed(chart_tools):
+    for manifest in _pods(chart_tools, "full"):
         pod, container = manifest["spec"]["template"]["spec"], _container(manifest)
         grace_s = pod.get("terminationGracePeriodSeconds")
         told = {variable["name"]: variable.get("value") for variable in container["env"]}
@@ -145,8 +136,8 @@ def test_a_worker_has_time_for_a_checkpoint_before_it_is_killed(tools):
             assert container["lifecycle"]["preStop"]["sleep"]["seconds"] + drain_s < grace_s
 
 
-def test_the_schema_is_brought_up_to_date_before_anything_new_starts(tools):
-    hooks = [found for found in tools.manifests("full") if "annotations" in found["metadata"] and _hook(found)]
+def test_the_schema_is_brought_up_to_date_before_anything_new_starts(chart_tools):
+    hooks = [found for found in chart_tools.manifests("full") if "annotations" in found["metadata"] and _hook(found)]
     job, policy = sorted(hooks, key=lambda found: found["kind"])
     assert (job["kind"], policy["kind"]) == ("Job", "NetworkPolicy")
     assert _hook(job) == _hook(policy) == "pre-install,pre-upgrade"
@@ -155,10 +146,10 @@ def test_the_schema_is_brought_up_to_date_before_anything_new_starts(tools):
     assert [variable["name"] for variable in _container(job)["env"]] == ["ASL_DATABASE_URL"]
 
 
-def test_workers_are_as_many_as_the_gateways_own_figures_ask_for(tools, tmp_path):
+def test_workers_are_as_many_as_the_gateways_own_figures_ask_for(chart_tools, tmp_path):
     figures = _figures(tmp_path, {Queue.CPU: 3, Queue.GPU: 1})
     asked = {}
-    for scaled in (found for found in tools.manifests("minimal") if found["kind"] == "ScaledObject"):
+    for scaled in (found for found in chart_tools.manifests("minimal") if found["kind"] == "ScaledObject"):
         spec = scaled["spec"]
         assert spec.keys() == SCALED_OBJECT_FIELDS
         triggers = {trigger["name"]: trigger["metadata"] for trigger in spec["triggers"]}
@@ -172,13 +163,15 @@ def test_workers_are_as_many_as_the_gateways_own_figures_ask_for(tools, tmp_path
     assert asked == {"demo-asl-platform-worker-cpu": 3, "demo-asl-platform-worker-gpu": 1}
 
 
-def test_a_gpu_is_held_only_while_there_is_work_for_it(tools):
-    scaled = {found["metadata"]["name"]: found["spec"] for found in tools.manifests("minimal") if _is_scaled(found)}
+def test_a_gpu_is_held_only_while_there_is_work_for_it(chart_tools):
+    scaled = {
+        found["metadata"]["name"]: found["spec"] for found in chart_tools.manifests("minimal") if _is_scaled(found)
+    }
     assert scaled["demo-asl-platform-worker-gpu"]["minReplicaCount"] == 0
     assert scaled["demo-asl-platform-worker-cpu"]["minReplicaCount"] == 1
-    deployments = {found["metadata"]["name"]: found["spec"] for found in tools.manifests("minimal")}
+    deployments = {found["metadata"]["name"]: found["spec"] for found in chart_tools.manifests("minimal")}
     assert all("replicas" not in deployments[name] for name in scaled), "KEDA alone says how many"
-    gpu = next(found for found in _pods(tools, "minimal") if found["metadata"]["name"].endswith("gpu"))
+    gpu = next(found for found in _pods(chart_tools, "minimal") if found["metadata"]["name"].endswith("gpu"))
     assert _container(gpu)["resources"]["limits"]["nvidia.com/gpu"] == "1"
 
 
@@ -202,8 +195,8 @@ def _figures(folder, n_queued):
     }
 
 
-def _pods(tools, name):
-    return [found for found in tools.manifests(name) if found["kind"] in {"Deployment", "Job"}]
+def _pods(chart_tools, name):
+    return [found for found in chart_tools.manifests(name) if found["kind"] in {"Deployment", "Job"}]
 
 
 def _container(manifest):

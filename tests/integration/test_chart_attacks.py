@@ -1,29 +1,18 @@
 """What every pod of the chart must hold to, read in what Helm renders: fault S10 of the account of attacks."""
 
-import os
 import re
 
 import pytest
-from charts import VALUES, ChartTools, ToolsMissing
+from charts import VALUES
 
 STORES = {5432, 6379, 9000}
 """Ports of database, Redis and object store in ci/full-values.yaml."""
 WRITABLE = {"/tmp", "/var/lib/asl", "/var/lib/asl/scratch"}  # noqa: S108 - names, nothing is opened
 
 
-@pytest.fixture(scope="module")
-def tools():
-    try:
-        return ChartTools()
-    except ToolsMissing as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-
-
 @pytest.fixture(params=VALUES)
-def manifests(request, tools):
-    return tools.manifests(request.param)
+def manifests(request, chart_tools):
+    return chart_tools.manifests(request.param)
 
 
 @pytest.fixture
@@ -107,12 +96,12 @@ def test_every_deployment_survives_a_nodes_maintenance(manifests):
 
 
 @pytest.mark.parametrize("part", ["worker-cpu", "worker-gpu", "dispatcher", "gateway", "migrate"])
-def test_pods_reach_the_stores_and_nothing_else(tools, part):
+def test_pods_reach_the_stores_and_nothing_else(chart_tools, part):
     """By all policies that select them together; only the dispatcher tells others of a job's end."""
-    policies = [found["spec"] for found in tools.manifests("full") if found["kind"] == "NetworkPolicy"]
+    policies = [found["spec"] for found in chart_tools.manifests("full") if found["kind"] == "NetworkPolicy"]
     (labels,) = [
         found["spec"]["template"]["metadata"]["labels"]
-        for found in tools.manifests("full")
+        for found in chart_tools.manifests("full")
         if found["kind"] in {"Deployment", "Job"} and found["metadata"]["name"].endswith(part)
     ]
     ours = [policy for policy in policies if _selects(policy["podSelector"], labels)]
