@@ -10,8 +10,8 @@ from asl.infra.settings import Settings
 class LiveTrackers:
     """Lends trackers, in any thread; call `close` at the end.
 
-    To load one takes as long as to search two photographs, and it holds up to 47 MB: so as many are kept as can be at
-    work at once, and those of further streams are freed when the streams end.
+    To load one takes as long as to search a photograph, and it holds up to 47 MB: so as many are kept as can be at work
+    at once, and those of further streams are freed when the streams end.
     """
 
     def __init__(self) -> None:
