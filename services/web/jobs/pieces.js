@@ -41,7 +41,7 @@ export function JobActions({ job, onChange, onRetry, onProblem }) {
     }
   };
   if (job.state === "succeeded") return null;
-  return html`<div class="row">
+  return html`<div class="row actions">
     ${!ENDED.has(job.state) && html`<button disabled=${job.state === "cancelling"} onClick=${act("cancel", onChange)}>${text.jobs.cancel}</button>`}
     ${["failed", "cancelled"].includes(job.state) && html`<button onClick=${act("retry", onRetry, once())}>
       ${job.kind === "training" ? text.jobs.resume : text.jobs.retry}</button>`}
