@@ -102,7 +102,7 @@ class Visit:
         self.page.wait_for_selector("h1")
 
     def never_pressed(self, *screens):
-        """Return the buttons of screens ('every': on all, 'job': of jobs) that were there to be pressed, and never were."""
+        """Return the buttons of screens ('every': on all, 'job': of jobs) that were shown, and never pressed."""
         seen, pressed = (
             set(self.page.evaluate(f"JSON.parse(localStorage.getItem('test-{name}') ?? '[]')"))
             for name in ("seen", "pressed")
