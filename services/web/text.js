@@ -182,7 +182,7 @@ socket.onopen = () => socket.send(JSON.stringify({
     by: "By",
     nobody: "nobody known",
     alike: "These look alike. Come closer, go back, turn the hand and move it about: what differs teaches most.",
-    photograph: (letter, signer, state) => `${letter} ${state}${signer ? `, ${signer}` : ""}`,
+    photograph: (state, signer) => ` ${state}${signer ? `, ${signer}` : ""}`,
     show: "Show",
     states: { "": "all", new: "new", found: "hand found", no_hand: "no hand", unreadable: "unreadable", excluded: "left out" },
     code: (origin, name, letter) => ({
