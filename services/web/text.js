@@ -374,6 +374,7 @@ await fetch(path, {
     retry: "Try again",
     resume: "Go on from the last checkpoint",
     files: "Files",
+    checkpoints: (n) => `Checkpoints (${n})`,
     log: (n) => `Log (${n} lines)`,
     facts: (when, attempt, took) => `Asked for ${when}${attempt > 1 ? ` · attempt ${attempt}` : ""}${took ? ` · took ${took}` : ""}`,
     curves: "See its curves",
