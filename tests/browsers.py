@@ -101,6 +101,13 @@ class Visit:
         self.page.goto(url)
         self.page.wait_for_selector("h1")
 
+    def settle(self):
+        """Wait until the page has asked for nothing during a quarter of a second."""
+        n_asked = -1
+        while n_asked != len(self.requests):
+            n_asked = len(self.requests)
+            self.page.wait_for_timeout(250)
+
     def never_pressed(self, *screens):
         """Return the buttons of screens ('every': on all, 'job': of jobs) that were shown, and never pressed."""
         seen, pressed = (

@@ -77,6 +77,30 @@ def cancel_and_go_on(page):
     expect(page).not_to_have_url(cancelled)
 
 
+def download(page, button):
+    """Press a button that gives a file, and return how many bytes that has."""
+    with page.expect_download(timeout=SLOW_MS) as given:
+        page.get_by_role("button", name=re.compile(button)).click(timeout=SLOW_MS)
+    return given.value.path().stat().st_size
+
+
+def model(platform, number):
+    with platform.client() as client:
+        return client.get(f"/api/v1/models/{number}").json()
+
+
+def ids_of_better(platform):
+    """Return the ids of the better model, and of the training that made it."""
+    better = model(platform, 2)
+    return {"model": better["id"], "job": better["lineage"]["job_id"]}
+
+
+def answering(platform):
+    """Return the version of the model that answers."""
+    with platform.client() as client:
+        return client.get("/api/v1/asl/model").json()["version"]
+
+
 def wait_until(holds, limit_s=30):
     deadline = time.monotonic() + limit_s
     while not holds():

@@ -11,8 +11,12 @@ from page_road import (
     N_EACH,
     SIGNERS,
     SLOW_MS,
+    answering,
     cancel_and_go_on,
+    download,
     go,
+    ids_of_better,
+    model,
     photograph,
     press,
     teach,
@@ -89,11 +93,11 @@ def trained(taught, platform):
 def evaluated(trained, platform):
     """Both models, judged on the same photographs; returns the evaluations' jobs, the better model's first."""
     page, jobs = trained.page, []
-    for model in ("Model 2", "Model 1"):
+    for name in ("Model 2", "Model 1"):
         go(trained, platform, "evaluate")
-        page.get_by_label(re.compile("^Model")).select_option(label=model)
+        page.get_by_label(re.compile("^Model")).select_option(label=name)
         press(page, "Evaluate")
-        expect(page.get_by_role("heading", name=f"{model} on hands")).to_be_visible(timeout=SLOW_MS)
+        expect(page.get_by_role("heading", name=f"{name} on hands")).to_be_visible(timeout=SLOW_MS)
         jobs.append(page.url.rpartition("/")[2])
     return jobs
 
@@ -138,13 +142,14 @@ def test_photographs_show_points_and_are_changed_by_key(taught, platform):
 
 
 def test_the_training_is_found_again_with_its_curves(trained, platform):
-    page, ids = trained.page, _ids(platform)
+    page, ids = trained.page, ids_of_better(platform)
     go(trained, platform, f"train/{ids['job']}")
     expect(page.get_by_role("img", name=re.compile(r"Accuracy, epoch \d+: training"))).to_be_visible()
     with platform.client() as client:
         job = client.get(f"/api/v1/jobs/{ids['job']}").json()
     expect(page.get_by_test_id("epoch")).to_contain_text("Epoch 150")
     assert job["request"]["options"]["epochs"] == 150
+    assert download(page, "^config.json$") > 0
 
 
 def test_a_cell_of_the_confusion_matrix_shows_its_photographs(trained, evaluated, platform):
@@ -195,26 +200,22 @@ def test_the_promoted_model_answers_live_past_the_gate_and_back(trained, evaluat
     expect(page.locator(".banner")).to_contain_text("Model 2 is in production")
     expect(page.locator(".history li")).to_have_count(3)
     expect(page.locator(".history")).to_contain_text("although the gate refused")
-    wait_until(lambda: _answering(platform) == _model(platform, 2)["version"])
+    wait_until(lambda: answering(platform) == model(platform, 2)["version"])
     go(trained, platform, "live")
     press(page, "Start the camera")
-    expect(page.locator(".letter-card")).to_contain_text(f"model {_model(platform, 2)['version']}", timeout=SLOW_MS)
+    expect(page.locator(".letter-card")).to_contain_text(f"model {model(platform, 2)['version']}", timeout=SLOW_MS)
     for letter in LETTERS:
         expect(page.locator(".letter:not(.unsure)")).to_have_text(letter, timeout=SLOW_MS)
     press(page, "Stop")
 
 
 def test_a_model_is_downloaded_exported_and_evaluated_from_its_own_screen(trained, evaluated, platform):  # noqa: ARG001 - one road
-    page, ids = trained.page, _ids(platform)
+    page, ids = trained.page, ids_of_better(platform)
     go(trained, platform, f"models/{ids['model']}")
     expect(page.get_by_text("Model card")).to_be_visible()
-    with page.expect_download() as download:
-        page.get_by_role("button", name=re.compile("^Download")).click()
-    assert download.value.path().stat().st_size == _model(platform, 2)["size_bytes"]
+    assert download(page, "^Download") == model(platform, 2)["size_bytes"]
     press(page, "Export to ONNX")
-    with page.expect_download(timeout=SLOW_MS) as download:
-        page.get_by_role("button", name=re.compile(r"\.onnx$")).click(timeout=SLOW_MS)
-    assert download.value.path().stat().st_size > 10_000
+    assert download(page, r"\.onnx$") > 10_000
     go(trained, platform, f"models/{ids['model']}")
     press(page, "Evaluate")
     expect(page.get_by_role("heading", name="Model 2 on hands")).to_be_visible(timeout=SLOW_MS)
@@ -249,14 +250,27 @@ def test_jobs_are_found_by_state_and_tell_why_they_failed(trained, platform):
     page.locator("summary", has_text="What was asked for").click()
     press(page, "Go on from the last checkpoint")
     expect(page).not_to_have_url(f"{platform.url}/#/jobs/{job['id']}")
-    wait_until(lambda: page.get_by_role("alert").is_visible())
+    expect(page.get_by_role("alert")).to_be_visible(timeout=SLOW_MS)
+
+
+def test_the_list_of_jobs_goes_on(trained, platform):
+    page = trained.page
+    with platform.client() as client:
+        for _ in range(30):
+            job = client.post("/api/v1/jobs", json={"kind": "training", "data": [{"dataset": "one"}]}).json()
+            client.post(f"/api/v1/jobs/{job['id']}/cancel")
+    go(trained, platform, "jobs")
+    page.get_by_label("State").select_option("")
+    expect(page.locator(".list .line")).to_have_count(30)
+    press(page, "More")
+    expect(page.locator(".list .line").nth(30)).to_be_visible()
 
 
 @pytest.mark.parametrize("screen", SCREENS)
 def test_a_screen_keeps_nobody_out_and_fits_a_phone(*, evaluated, trained, platform, axe, screen, tmp_path):
     page = trained.page
-    go(trained, platform, screen.format(**_ids(platform), evaluation=evaluated[1]))
-    page.wait_for_load_state("networkidle")
+    go(trained, platform, screen.format(**ids_of_better(platform), evaluation=evaluated[1]))
+    trained.settle()
     page.evaluate("document.querySelectorAll('details:not([open]) > summary').forEach((summary) => summary.click())")
     found = []
     # What colours do not change is looked at once.
@@ -280,20 +294,4 @@ def test_every_button_was_pressed(trained, request):
     ran = {item.originalname for item in request.session.items if item.module is request.module}
     if ran != {name for name in vars(request.module) if name.startswith("test_")}:
         pytest.skip("not all tests of this file were run")
-    assert not trained.never_pressed("job", "practice", "teach", "train", "evaluate", "models", "jobs", "system")
-
-
-def _ids(platform):
-    """The better model, and the training that made it."""
-    model = _model(platform, 2)
-    return {"model": model["id"], "job": model["lineage"]["job_id"]}
-
-
-def _model(platform, number):
-    with platform.client() as client:
-        return client.get(f"/api/v1/models/{number}").json()
-
-
-def _answering(platform):
-    with platform.client() as client:
-        return client.get("/api/v1/asl/model").json()["version"]
+    assert not trained.never_pressed("job", "practice", "teach", "train", "evaluate", "models", "jobs")

@@ -85,12 +85,21 @@ def test_the_colours_are_chosen_and_kept(page):
     assert page.evaluate(ground) == light
 
 
-def test_every_button_of_the_screen_was_pressed(visit, request):
+def test_a_key_is_kept_in_this_browser(page, service):
+    page.goto(f"{service.url}/#/system")
+    expect(page.locator(".checks li")).not_to_have_count(0)
+    for key in ("secret", ""):
+        page.get_by_label("API key").fill(key)
+        page.get_by_role("button", name="Save").click()
+        assert (page.evaluate("localStorage.getItem('asl-api-key')") or "") == key
+
+
+def test_every_button_was_pressed(visit, request):
     """The tests above have done so, where they ran."""
     ran = {item.originalname for item in request.session.items if item.module is request.module}
     if ran != {name for name in vars(request.module) if name.startswith("test_")}:
         pytest.skip("not all tests of this file were run")
-    assert not visit.never_pressed("live", "every")
+    assert not visit.never_pressed("live", "system", "every")
 
 
 def _choose(page, content):
