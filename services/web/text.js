@@ -100,6 +100,9 @@ socket.onopen = () => socket.send(JSON.stringify({
     speak: "Speak",
     noVoice: "This machine has no English voice of its own; others would send the words away.",
     hold: "Hold for",
+    fluent: "Read whole words, J and Z too",
+    howFluent: "Spell as you would to a person; draw J and Z. Take the hand away at a word's end: then choose another word, where the one put down is not yours.",
+    suggestions: "Words that may be meant",
   },
 
   practice: {

@@ -4,6 +4,7 @@ import time
 
 import pytest
 from browsers import S_PER_LETTER, STILL_LETTERS, Visit
+from page_road import wait_until
 from playwright.sync_api import expect
 
 FILM_S = S_PER_LETTER * len(STILL_LETTERS)
@@ -46,6 +47,18 @@ def test_the_film_is_read_and_spelled(visit, page, service):
     assert len(set(page.get_by_test_id("word").input_value()) & set(STILL_LETTERS)) >= N_READ_AT_LEAST / 2
     assert visit.hosts == {f"127.0.0.1:{service.port}"}
     assert not visit.complaints
+
+
+def test_words_are_read_as_they_are_spelled(page):
+    word = page.get_by_test_id("word")
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_label("Read whole words").check()
+    suggestions = page.get_by_role("group", name="Words that may be meant").get_by_role("button")
+    expect(suggestions.first).to_be_visible(timeout=30_000)
+    meant = suggestions.last.evaluate("button => (button.click(), button.innerText)")
+    assert word.input_value().startswith(f"{meant} ")
+    wait_until(lambda: _n_in_order(word.input_value().rpartition(" ")[2]) >= 3)
+    page.get_by_label("Read whole words").uncheck()
 
 
 def test_words_are_changed_by_hand(page):
