@@ -1,10 +1,8 @@
 """The page's whole road in one browser: capture, train, evaluate, promote, and Live reads with what was learnt."""
 
-import os
 import re
 
 import pytest
-from axe import ALL, COLOURS, Axe
 from browsers import Visit, write_film
 from page_road import (
     LETTERS,
@@ -26,8 +24,6 @@ from page_road import (
 )
 from platforms import OneMachine
 from playwright.sync_api import expect
-
-from asl.errors import PageUnavailable
 
 SCREENS = ("live", "practice", "teach", "teach/hands", "train", "train/{job}", "evaluate", "evaluate/{evaluation}",
            "models", "models/{model}", "jobs", "jobs/{job}", "system")  # fmt: skip
@@ -55,16 +51,6 @@ def visit(browser, platform):
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory):
     return write_photographs(tmp_path_factory.mktemp("taught") / "hands")
-
-
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory):
-    try:
-        return Axe(tmp_path_factory.mktemp("axe"))
-    except PageUnavailable as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(error.message)
 
 
 @pytest.fixture(scope="module")
@@ -272,21 +258,7 @@ def test_a_screen_keeps_nobody_out_and_fits_a_phone(*, evaluated, trained, platf
     go(trained, platform, screen.format(**ids_of_better(platform), evaluation=evaluated[1]))
     trained.settle()
     page.evaluate("document.querySelectorAll('details:not([open]) > summary').forEach((summary) => summary.click())")
-    found = []
-    # What colours do not change is looked at once.
-    for colours, rules in (("light", ALL), ("dark", COLOURS)):
-        page.emulate_media(color_scheme=colours, reduced_motion="reduce")
-        page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-        found += axe.serious(page, rules)
-        page.screenshot(path=tmp_path / f"{screen.partition('/')[0]}-{colours}.png", full_page=True)
-    assert page.evaluate("getComputedStyle(document.querySelector('button')).transitionProperty") == "none"
-    page.emulate_media(color_scheme="light", reduced_motion="no-preference")
-    page.set_viewport_size({"width": 360, "height": 720})
-    width = page.evaluate("document.documentElement.scrollWidth")
-    page.screenshot(path=tmp_path / f"{screen.partition('/')[0]}-phone.png", full_page=True)
-    page.set_viewport_size({"width": 1280, "height": 900})
-    assert not found
-    assert width <= 360
+    assert not axe.serious_in_all(trained, tmp_path)
 
 
 def test_every_button_was_pressed(trained, request):

@@ -61,6 +61,10 @@ def test_words_are_read_as_they_are_spelled(page):
     page.get_by_label("Read whole words").uncheck()
 
 
+def test_nothing_keeps_people_out_while_the_camera_is_on(visit, axe, tmp_path):
+    assert not axe.serious_in_all(visit, tmp_path)
+
+
 def test_words_are_changed_by_hand(page):
     word = page.get_by_test_id("word")
     word.fill("hello")
