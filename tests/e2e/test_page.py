@@ -29,6 +29,14 @@ def test_the_first_load_is_small_and_from_here_alone(visit, service):
     assert not [url for url in visit.requests if "vision" in url or "landmarker" in url]
 
 
+def test_the_modules_of_the_first_screen_are_asked_for_at_once(visit, service):
+    visit.page.wait_for_load_state("networkidle")
+    with service.client() as client:
+        named = set(re.findall(r'(?:modulepreload" href|module" src)="([^"]+)"', client.get("/").text))
+    asked = {url.removeprefix(service.url) for url in visit.requests}
+    assert {path for path in asked if path.endswith((".js", ".mjs"))} - {"/page/theme.js"} == named
+
+
 def test_texts_are_compressed_on_their_way(service):
     with service.client() as client:
         plain = client.get("/page/vendor/vision.mjs", headers={"Accept-Encoding": "identity"})
