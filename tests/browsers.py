@@ -17,11 +17,13 @@ _OPTIONS = ["--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader"]  # W
 _RECORDER = """
 (() => {
   const KINDS = {photos: "photograph", letters: "letter", matrix: "cell", files: "file", "sample-strip": "drawn hand"};
+  const PLACES = {".bar": "every", ".code .row": "every", ".actions": "job"};
   const kept = {};
   const read = (name) => JSON.parse(localStorage.getItem(`test-${name}`) ?? "[]");
   for (const name of ["seen", "pressed"]) kept[name] = new Set(read(name));
   const titleOf = (button) => {
-    const screen = location.hash.split("/")[1] || "live";
+    const place = Object.keys(PLACES).find((name) => button.closest(name));
+    const screen = place ? PLACES[place] : button.closest("main")?.dataset.screen;
     const kind = Object.keys(KINDS).find((name) => button.closest(`.${name}`));
     const said = (button.getAttribute("aria-label") || button.textContent).trim();
     const general = said.replace(/[0-9]+([.,][0-9]+)?/g, "#").replace(/\\b[A-Z]\\b/g, "?");
@@ -99,8 +101,15 @@ class Visit:
         self.page.goto(url)
         self.page.wait_for_selector("h1")
 
+    def settle(self):
+        """Wait until the page has asked for nothing during a quarter of a second."""
+        n_asked = -1
+        while n_asked != len(self.requests):
+            n_asked = len(self.requests)
+            self.page.wait_for_timeout(250)
+
     def never_pressed(self, *screens):
-        """Return the buttons of some screens that were there in this visit to be pressed, and never were."""
+        """Return the buttons of screens ('every': on all, 'job': of jobs) that were shown, and never pressed."""
         seen, pressed = (
             set(self.page.evaluate(f"JSON.parse(localStorage.getItem('test-{name}') ?? '[]')"))
             for name in ("seen", "pressed")

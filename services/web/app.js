@@ -57,7 +57,7 @@ function App() {
       <button class="quiet theme" onClick=${switchTheme} aria-label=${text.theme.label}>
         ${isDark() ? text.theme.light : text.theme.dark}</button>
     </nav>
-    <main id="main" ref=${main} tabindex="-1" key=${name}>
+    <main id="main" ref=${main} tabindex="-1" key=${name} data-screen=${name}>
       ${needsKey.value && name !== "system" && html`<section class="card key"><${KeyForm} /></section>`}
       ${Screen ? html`<${Screen} rest=${rest} />` : null}
     </main>`;

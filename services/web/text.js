@@ -100,6 +100,9 @@ socket.onopen = () => socket.send(JSON.stringify({
     speak: "Speak",
     noVoice: "This machine has no English voice of its own; others would send the words away.",
     hold: "Hold for",
+    fluent: "Read whole words, J and Z too",
+    howFluent: "Spell as you would to a person; draw J and Z. Take the hand away at a word's end: then choose another word, where the one put down is not yours.",
+    suggestions: "Words that may be meant",
   },
 
   practice: {
@@ -182,7 +185,7 @@ socket.onopen = () => socket.send(JSON.stringify({
     by: "By",
     nobody: "nobody known",
     alike: "These look alike. Come closer, go back, turn the hand and move it about: what differs teaches most.",
-    photograph: (letter, signer, state) => `${letter} ${state}${signer ? `, ${signer}` : ""}`,
+    photograph: (state, signer) => ` ${state}${signer ? `, ${signer}` : ""}`,
     show: "Show",
     states: { "": "all", new: "new", found: "hand found", no_hand: "no hand", unreadable: "unreadable", excluded: "left out" },
     code: (origin, name, letter) => ({
@@ -374,6 +377,7 @@ await fetch(path, {
     retry: "Try again",
     resume: "Go on from the last checkpoint",
     files: "Files",
+    checkpoints: (n) => `Checkpoints (${n})`,
     log: (n) => `Log (${n} lines)`,
     facts: (when, attempt, took) => `Asked for ${when}${attempt > 1 ? ` · attempt ${attempt}` : ""}${took ? ` · took ${took}` : ""}`,
     curves: "See its curves",

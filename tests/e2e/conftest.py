@@ -14,10 +14,12 @@ from typing import NoReturn
 
 import httpx
 import pytest
+from axe import Axe
 from browsers import STILL_LETTERS, BrowserMissing, running, write_film
 from PIL import Image
 from playwright.sync_api import Browser
 
+from asl.errors import PageUnavailable
 from asl.infra import page_files
 
 RECOGNITIONS = "/api/v1/asl/recognitions"
@@ -153,6 +155,14 @@ def browser(film: Path) -> Iterator[Browser]:
         except BrowserMissing as error:
             _miss(str(error))
         yield lent
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> Axe:
+    try:
+        return Axe(tmp_path_factory.mktemp("axe"))
+    except PageUnavailable as error:
+        _miss(error.message)
 
 
 def _miss(why: str) -> NoReturn:

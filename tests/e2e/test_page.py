@@ -1,5 +1,6 @@
 """The page in a real browser: served from here alone, small, and of use without a camera."""
 
+import asyncio
 import gzip
 import re
 
@@ -7,7 +8,6 @@ import httpx
 import pytest
 from browsers import Visit
 from fastapi import FastAPI
-from fastapi.testclient import TestClient
 
 from services.gateway.routes import page
 
@@ -27,6 +27,14 @@ def test_the_first_load_is_small_and_from_here_alone(visit, service):
     pictures = sum(size for url, size in visit.sizes.items() if "/page/samples/" in url)
     assert 0 < sum(visit.sizes.values()) - pictures <= FIRST_LOAD_LIMIT_BYTES
     assert not [url for url in visit.requests if "vision" in url or "landmarker" in url]
+
+
+def test_the_modules_of_the_first_screen_are_asked_for_at_once(visit, service):
+    visit.page.wait_for_load_state("networkidle")
+    with service.client() as client:
+        named = set(re.findall(r'(?:modulepreload" href|module" src)="([^"]+)"', client.get("/").text))
+    asked = {url.removeprefix(service.url) for url in visit.requests}
+    assert {path for path in asked if path.endswith((".js", ".mjs"))} - {"/page/theme.js"} == named
 
 
 def test_texts_are_compressed_on_their_way(service):
@@ -83,8 +91,11 @@ def test_without_the_fetched_files_the_page_says_how_to_get_them(monkeypatch, tm
     app = FastAPI()
     app.include_router(page.router)
     page.install(app)
-    with TestClient(app) as client:
-        answer = client.get("/")
-        assert (answer.status_code, "asl page" in answer.text) == (200, True)
-        assert client.get("/page/style/base.css").status_code == 200
-        assert client.get("/page/vendor/preact.mjs").status_code == 404
+
+    async def look():
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+            return [await client.get(path) for path in ("/", "/page/style/base.css", "/page/vendor/preact.mjs")]
+
+    hint, own, fetched = asyncio.run(look())
+    assert (hint.status_code, "asl page" in hint.text) == (200, True)
+    assert (own.status_code, fetched.status_code) == (200, 404)

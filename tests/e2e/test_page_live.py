@@ -4,6 +4,7 @@ import time
 
 import pytest
 from browsers import S_PER_LETTER, STILL_LETTERS, Visit
+from page_road import wait_until
 from playwright.sync_api import expect
 
 FILM_S = S_PER_LETTER * len(STILL_LETTERS)
@@ -48,6 +49,22 @@ def test_the_film_is_read_and_spelled(visit, page, service):
     assert not visit.complaints
 
 
+def test_words_are_read_as_they_are_spelled(page):
+    word = page.get_by_test_id("word")
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_label("Read whole words").check()
+    suggestions = page.get_by_role("group", name="Words that may be meant").get_by_role("button")
+    expect(suggestions.first).to_be_visible(timeout=30_000)
+    meant = suggestions.last.evaluate("button => (button.click(), button.innerText)")
+    assert word.input_value().startswith(f"{meant} ")
+    wait_until(lambda: _n_in_order(word.input_value().rpartition(" ")[2]) >= 3)
+    page.get_by_label("Read whole words").uncheck()
+
+
+def test_nothing_keeps_people_out_while_the_camera_is_on(visit, axe, tmp_path):
+    assert not axe.serious_in_all(visit, tmp_path)
+
+
 def test_words_are_changed_by_hand(page):
     word = page.get_by_test_id("word")
     word.fill("hello")
@@ -85,12 +102,21 @@ def test_the_colours_are_chosen_and_kept(page):
     assert page.evaluate(ground) == light
 
 
-def test_every_button_of_the_screen_was_pressed(visit, request):
+def test_a_key_is_kept_in_this_browser(page, service):
+    page.goto(f"{service.url}/#/system")
+    expect(page.locator(".checks li")).not_to_have_count(0)
+    for key in ("secret", ""):
+        page.get_by_label("API key").fill(key)
+        page.get_by_role("button", name="Save").click()
+        assert (page.evaluate("localStorage.getItem('asl-api-key')") or "") == key
+
+
+def test_every_button_was_pressed(visit, request):
     """The tests above have done so, where they ran."""
     ran = {item.originalname for item in request.session.items if item.module is request.module}
     if ran != {name for name in vars(request.module) if name.startswith("test_")}:
         pytest.skip("not all tests of this file were run")
-    assert not visit.never_pressed("live")
+    assert not visit.never_pressed("live", "system", "every")
 
 
 def _choose(page, content):

@@ -73,6 +73,30 @@ def test_a_lesson_goes_on_when_its_letter_was_held(run):
         return [seen.join(' '), course.nRight, course.isDone];""") == ["A A A A A! A! B B B! -", 2, True]
 
 
+def test_a_word_is_put_down_as_it_is_read_and_changed_afterwards(run):
+    assert run("""
+        const { Speller } = await import('/page/live/speller.js');
+        const { likeliest } = await import('/page/live/word.js');
+        const speller = new Speller();
+        const texts = [];
+        const note = () => texts.push(speller.text);
+        speller.type('MY');
+        for (const [word, isEnd] of [['H', false], ['HEL', false], ['HELO', true], ['', true], ['Y', false]]) {
+          speller.read(word, isEnd);
+          note();
+        }
+        speller.undo();
+        note();
+        speller.replace('HELLO');
+        note();
+        const meant = (confidence) => likeliest({ text: 'HELO', suggestions: [{ word: 'HELLO', confidence }] });
+        return [texts, meant(0.7), meant(0.3)];""") == [
+        ["MY H", "MY HEL", "MY HELO ", "MY HELO ", "MY HELO Y", "MY HELO ", "MY HELLO "],
+        "HELLO",
+        "HELO",
+    ]
+
+
 def test_letters_are_drawn_as_often_as_asked_and_never_twice_in_a_row(run):
     drawn = run("""
         const { drawLetters } = await import('/page/practice/course.js');

@@ -5,6 +5,8 @@ import { bytes, duration, Meter, Picture, ProblemNote } from "../parts.js";
 import { text } from "../text.js";
 import { ENDED } from "./watching.js";
 
+const CHECKPOINT = /^checkpoint_/;
+
 export function StateChip({ state }) {
   return html`<span class="state ${state}">${text.jobs.states[state]}</span>`;
 }
@@ -41,7 +43,7 @@ export function JobActions({ job, onChange, onRetry, onProblem }) {
     }
   };
   if (job.state === "succeeded") return null;
-  return html`<div class="row">
+  return html`<div class="row actions">
     ${!ENDED.has(job.state) && html`<button disabled=${job.state === "cancelling"} onClick=${act("cancel", onChange)}>${text.jobs.cancel}</button>`}
     ${["failed", "cancelled"].includes(job.state) && html`<button onClick=${act("retry", onRetry, once())}>
       ${job.kind === "training" ? text.jobs.resume : text.jobs.retry}</button>`}
@@ -55,8 +57,11 @@ export function Files({ job }) {
   }, [job.id, job.state]);
   if (!files.length) return null;
   const path = (name) => `/api/v1/jobs/${job.id}/artifacts/${encodeURIComponent(name)}`;
-  return html`<section><h2>${text.jobs.files}</h2><ul class="files">${files.map(({ name, size_bytes: size }) => html`<li key=${name}>
-    <button class="quiet" onClick=${() => download(path(name), name)}>${name}</button><span class="muted small">${bytes(size)}</span></li>`)}</ul>
+  const list = (some) => html`<ul class="files">${some.map(({ name, size_bytes: size }) => html`<li key=${name}>
+    <button class="quiet" onClick=${() => download(path(name), name)}>${name}</button><span class="muted small">${bytes(size)}</span></li>`)}</ul>`;
+  const checkpoints = files.filter(({ name }) => CHECKPOINT.test(name));
+  return html`<section><h2>${text.jobs.files}</h2>${list(files.filter(({ name }) => !CHECKPOINT.test(name)))}
+    ${checkpoints.length > 0 && html`<details><summary>${text.jobs.checkpoints(checkpoints.length)}</summary>${list(checkpoints)}</details>`}
     <div class="plots">${files.filter(({ media_type: type }) => type === "image/png").map(({ name }) => html`<${Picture} key=${name} path=${path(name)} alt=${name} />`)}</div></section>`;
 }
 

@@ -71,17 +71,20 @@ export class HandCamera {
   async #readAll() {
     this.#isBusy = true;
     try {
+      let found = null;
       do {
         this.#isNewer = false;
-        await this.#read();
+        const next = this.finder.find(await createImageBitmap(this.video));
+        if (found) this.#tell(found); // while the worker reads the next
+        found = await next;
       } while (this.#isNewer && this.#stream);
+      this.#tell(found);
     } finally {
       this.#isBusy = false;
     }
   }
 
-  async #read() {
-    const found = await this.finder.find(await createImageBitmap(this.video));
+  #tell(found) {
     if (!this.#stream) return;
     this.#times.push(performance.now());
     this.onFound(found);

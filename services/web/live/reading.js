@@ -17,6 +17,8 @@ export class Reading {
   nDropped = signal(0);
   modelVersion = signal("");
   problem = signal(null);
+  /** The last `text` message: the word as it is spelled, where `spell` has asked for it; or null. */
+  word = signal(null);
 
   constructor() {
     this.socket = new LiveSocket(
@@ -33,6 +35,12 @@ export class Reading {
     this.socket.send(found);
   }
 
+  /** Have words read, J and Z as movements, or no longer; a new word begins. */
+  spell(isOn) {
+    this.word.value = null;
+    this.socket.setOptions({ spelling: isOn });
+  }
+
   close() {
     this.socket.close();
   }
@@ -40,6 +48,7 @@ export class Reading {
   #receive(message, roundTripMs) {
     if (message.type === "hello") this.modelVersion.value = message.model_version;
     if (message.type === "error") this.problem.value = message;
+    if (message.type === "text") this.word.value = message;
     if (message.type !== "reading") return;
     this.problem.value = null;
     this.now.value = message;

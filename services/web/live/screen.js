@@ -1,5 +1,5 @@
 // Live: the camera's hand as a letter, and letters as words.
-import { html, signal, useEffect, useMemo, useRef } from "../html.js";
+import { effect, html, signal, useEffect, useMemo, useRef } from "../html.js";
 import { Code, Head, ProblemNote } from "../parts.js";
 import { text } from "../text.js";
 import { LetterCard } from "./letter.js";
@@ -7,7 +7,7 @@ import { PhotoReader } from "./photo.js";
 import { Reading } from "./reading.js";
 import { cameraProblem, Stage } from "./stage.js";
 import { Speller } from "./speller.js";
-import { WordBox } from "./word.js";
+import { isFluent, likeliest, WordBox } from "./word.js";
 
 const FIGURES_EVERY_MS = 500;
 
@@ -35,16 +35,26 @@ function startCamera() {
 function Camera() {
   const reading = useMemo(() => new Reading(), []);
   const lastFigures = useRef(0);
-  useEffect(() => () => reading.close(), []);
+  useEffect(() => {
+    const ends = [effect(() => reading.spell(isFluent.value)), effect(() => take(reading.word.value))];
+    return () => {
+      for (const end of ends) end();
+      reading.close();
+    };
+  }, []);
 
   const onFound = (found, camera) => {
     reading.send(found);
     const now = performance.now();
-    speller.see(found.points ? reading.stable.value : null, Boolean(found.points), now);
+    if (!isFluent.value) speller.see(found.points ? reading.stable.value : null, Boolean(found.points), now);
     publish();
     if (now - lastFigures.current < FIGURES_EVERY_MS) return;
     lastFigures.current = now;
     figures.value = { fps: camera.fps, ms: found.ms, nPassedOver: camera.nPassedOver };
+  };
+  const onEdited = () => {
+    publish();
+    if (isFluent.peek()) reading.spell(true); // else the next letter would bring back what was changed
   };
   const stop = () => (mode.value = "idle");
   const onProblem = (error) => {
@@ -63,7 +73,14 @@ function Camera() {
       </div>
       <${LetterCard} reading=${reading} progress=${spelled.value.progress} />
     </div>
-    <${WordBox} speller=${speller} spelled=${spelled.value} onChange=${publish} />`;
+    <${WordBox} speller=${speller} spelled=${spelled.value} word=${reading.word.value} onChange=${onEdited} />`;
+}
+
+/** Put down what was read of a word; at its end, the likeliest of what it may be. */
+function take(word) {
+  if (!word) return;
+  speller.read(word.is_end ? likeliest(word) : word.text, word.is_end);
+  publish();
 }
 
 function Figures({ reading }) {
@@ -79,7 +96,7 @@ function Figures({ reading }) {
 }
 
 function publish() {
-  const before = spelled.value;
+  const before = spelled.peek(); // what calls this is not to be called again for it
   if (before.text === speller.text && before.progress === speller.progress) return;
   spelled.value = { text: speller.text, progress: speller.progress };
 }

@@ -15,6 +15,7 @@ export class LiveSocket {
   #seq = 0;
   #pauseMs = FIRST_PAUSE_MS;
   #isOver = false;
+  #options = null;
 
   /**
    * @param {(message: object, roundTripMs: number|null) => void} onMessage called with each message of the protocol
@@ -33,6 +34,12 @@ export class LiveSocket {
     this.#socket.send(points ? frame(seq, points, side, width, height) : JSON.stringify({ type: "no_hand", seq }));
   }
 
+  /** Tell how frames are to be answered from here on, in this connection and in those that take its place. */
+  setOptions(options) {
+    this.#options = JSON.stringify({ type: "options", ...options });
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(this.#options);
+  }
+
   close() {
     this.#isOver = true;
     this.#socket?.close(1000);
@@ -44,6 +51,7 @@ export class LiveSocket {
     this.#socket = socket;
     socket.onopen = () => {
       this.#pauseMs = FIRST_PAUSE_MS;
+      if (this.#options) socket.send(this.#options);
       this.onState("open", 0);
     };
     socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));

@@ -1,6 +1,6 @@
 // Letters held to a word: pure, told the time by its caller.
 
-/** Adds a letter that is held for a while, once, and a space after a pause. */
+/** Adds a letter that is held for a while, once, and a space after a pause; or whole words, as they are read. */
 export class Speller {
   text = "";
   /** How much of the hold has passed, in [0, 1]. */
@@ -10,6 +10,7 @@ export class Speller {
   #sinceMs = 0;
   #isAdded = false;
   #hasSpaced = true;
+  #before = null; // the text before the word that is being read
 
   constructor({ holdMs = 700, pauseMs = 1500 } = {}) {
     Object.assign(this, { holdMs, pauseMs });
@@ -37,7 +38,28 @@ export class Speller {
     return shown === "" && this.#pause(heldMs);
   }
 
+  /**
+   * Put down a word as it is read so far, in place of what was read of it before.
+   *
+   * @param {string} word
+   * @param {boolean} isEnd whether it is over
+   */
+  read(word, isEnd) {
+    const before = this.#before ?? (this.text && !this.text.endsWith(" ") ? `${this.text} ` : this.text);
+    if (this.#before === null && word) this.#history.push(this.text);
+    this.text = before + word + (isEnd && word ? " " : "");
+    this.#before = isEnd ? null : before;
+    this.#hasSpaced = true;
+    this.progress = 0;
+  }
+
+  /** Take another word for the last one. */
+  replace(word) {
+    this.type(`${this.text.replace(/\S+\s*$/, "")}${word} `);
+  }
+
   type(text) {
+    this.#before = null;
     if (text === this.text) return;
     this.#history.push(this.text);
     this.text = text;
@@ -57,6 +79,7 @@ export class Speller {
   }
 
   undo() {
+    this.#before = null;
     if (!this.#history.length) return;
     this.text = this.#history.pop();
     this.#hasSpaced = this.text === "" || this.text.endsWith(" ");

@@ -19,6 +19,7 @@ export function Stage({ onFound, onProblem, cameraRef, children }) {
   useEffect(() => {
     const fail = (error) => handlers.current.onProblem(error);
     const camera = new HandCamera(video.current, (found) => {
+      if (!canvas.current) return; // it has left, and its end is yet to be told to the camera
       phase.value = "on";
       drawSkeleton(canvas.current, found.points, found.width, found.height);
       handlers.current.onFound(found, camera);

@@ -59,9 +59,9 @@ function Tile({ dataset, sample, note, onChange, onProblem }) {
     setHasNoHand(!hand.points);
   };
   const mark = ODD.has(sample.state) ? text.teach.states[sample.state] : hasNoHand && text.teach.unseen;
-  return html`<li class=${sample.state}><button onKeyDown=${onKey} onClick=${() => change({ excluded: !isOut })} aria-describedby="tile-keys"
-      aria-label=${text.teach.photograph(sample.label, sample.signer, text.teach.states[sample.state] ?? sample.state)}>
+  return html`<li class=${sample.state}><button onKeyDown=${onKey} onClick=${() => change({ excluded: !isOut })} aria-describedby="tile-keys">
       <${Picture} path=${`${path}/image`} width="120" height="120" onLoad=${isDrawn.value ? draw : undefined} />
       ${isDrawn.value && html`<canvas ref=${canvas} aria-hidden="true"></canvas>`}
-      <span>${sample.label}</span>${note && html`<small>${note}</small>`}${mark && html`<em>${mark}</em>`}</button></li>`;
+      <strong>${sample.label}</strong>${" "}${note && html`<small>${note}</small>`}${" "}${mark && html`<em>${mark}</em>`}
+      <span class="sr">${text.teach.photograph(mark ? "" : text.teach.states[sample.state] ?? sample.state, sample.signer)}</span></button></li>`;
 }

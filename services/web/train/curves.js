@@ -24,9 +24,12 @@ export function Curve({ epochs, figure, title, isShare }) {
     // Colours are read when the chart is made.
     const themes = new MutationObserver(draw);
     themes.observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    const system = matchMedia("(prefers-color-scheme: dark)");
+    system.addEventListener("change", draw);
     return () => {
       observer.disconnect();
       themes.disconnect();
+      system.removeEventListener("change", draw);
       chart.current.destroy();
     };
   }, []);
