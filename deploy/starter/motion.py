@@ -18,7 +18,8 @@ from asl.core.hand import LETTERS, Hand
 from asl.core.lexicon import default_lexicon
 from asl.core.motion import N_TRACE, N_WINDOW, Grid, Step, trace, windows
 from asl.core.synthetic.films import FilmMaker, FoundFilm
-from asl.core.synthetic.spelling import Doing, Speller, Spelling
+from asl.core.synthetic.spelling import Speller
+from asl.core.synthetic.timeline import Doing, Spelling
 
 _TARGET: Final = Path(__file__).parents[2] / "shared" / "asl" / "assets" / "motion.npz"
 _SEED: Final = 7
@@ -55,8 +56,7 @@ def _data(seed: int, *counts: int) -> tuple[NDArray[np.float16], NDArray[np.int6
     for n, (spelling, found) in enumerate(_films(seed, *counts)):
         steps = _steps_of(found, spelling)
         rows.append(windows(trace(steps)).astype(np.float16))
-        frames = np.searchsorted(spelling.times_s, [step.time_ms / 1000 + 1e-6 for step in steps], side="right") - 1
-        labels.append(spelling.doing[np.maximum(frames, 0)])
+        labels.append(spelling.doing_at(np.array([step.time_ms / 1000 for step in steps])))
         if n % 200 == 0:
             sys.stderr.write(f"film {n} of {sum(counts)}\n")
     return np.concatenate(rows), np.concatenate(labels)

@@ -26,7 +26,8 @@ from asl.core.hand import LETTERS, MOTION_LETTERS, Hand
 from asl.core.lexicon import Lexicon, default_lexicon
 from asl.core.sequence import SequenceModels, TimedHand, load_sequence_models, read_sequence
 from asl.core.synthetic.films import FilmMaker
-from asl.core.synthetic.spelling import Speller, Spelling
+from asl.core.synthetic.spelling import Speller
+from asl.core.synthetic.timeline import Spelling
 from asl.core.tracking import HandTracker
 
 SEEDS = {"choose": 10_000, "report": 20_000}
@@ -36,8 +37,8 @@ NAMES = {
     "choose": "ZAHRA KOWALSKI JOAQUIN NGUYEN PRIYA XAVI OKAFOR BJORK FATIMA HUANG",
     "report": "WOJCIK YUSUF QUENTIN AISHA MWANGI IVANOVA ZIYAD JAGODA TAKUMI KEISHA LARSSON EZRA JUNKO VIKRAM SIOBHAN",
 }
-STROKES_EACH = {"choose": 12, "report": 50}
-HOLDS_EACH = {"choose": 1, "report": 5}
+STROKES_EACH = {"choose": 12, "report": 40}
+HOLDS_EACH = {"choose": 1, "report": 4}
 HOLD_S = 1.5
 
 

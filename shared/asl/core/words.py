@@ -24,13 +24,15 @@ MAX_STEPS: Final = 1200
 STARTS_AS: Final = {"J": "I", "Z": "D"}
 """What a hand shows that holds the beginning of a stroke and does not draw it."""
 
-_EVIDENCE: Final = 0.8
+_EVIDENCE: Final = 0.6
 """Of one step's letter: steps follow one another closely, and err alike."""
+_USUAL: Final = 0.2
+"""Of the likeliest letter in a hand that moves: what is surer speaks for a hold, what is less sure against it."""
 _LEAST: Final = 0.01
 """Least probability of anything in one step: a step that is quite wrong must not decide."""
-_BEGIN: Final = 2.0
-_SWITCH: Final = 5.0
-_REPEAT: Final = 2.0
+_BEGIN: Final = 0.8
+_SWITCH: Final = 4.0
+_REPEAT: Final = 3.0
 """What it costs, as negative logarithms, to begin a letter, to go from one to another without a movement between, and,
 beside, to begin the letter that was last."""
 _ADJACENT: Final = 9.0
@@ -126,9 +128,9 @@ class WordReader:
         held[: self._n_labels] = step.probabilities
         for move, start in self._held_as:
             held[start] += held[move]
-        scores = _EVIDENCE * np.log(np.maximum(held, _LEAST)) + np.log(max(float(doing[HOLDING]), _LEAST))
+        scores = _EVIDENCE * np.log(np.maximum(held, _LEAST) / _USUAL) + np.log(max(float(doing[HOLDING]), _LEAST))
         for place, stroke in self._strokes:
-            scores[place] = np.log(max(float(doing[stroke]), _LEAST))
+            scores[place] = np.log(max(float(doing[stroke]), _LEAST)) - _EVIDENCE * np.log(_USUAL)
         return np.asarray(scores)
 
     def _spelled(self, letter: int, start: int, end: int) -> SpelledLetter:
