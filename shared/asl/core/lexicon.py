@@ -83,7 +83,7 @@ class Lexicon:
 
         Args:
             spelled: The letters of one word.
-            letters: What their scores are of, as `WordReader.letters`.
+            letters: What their probabilities are of, as `WordReader.letters`.
             n: How many words.
             is_open: The word may go on: words are suggested that begin so.
 
@@ -95,7 +95,7 @@ class Lexicon:
         if len(spelled) < _SHORTEST or len(places) < len(_CODES):
             return ()
         order = [place for _, place in places]
-        evidence = np.log(np.array([entry.probabilities()[order] for entry in spelled]) * (1 - _LEAST) + _LEAST)
+        evidence = np.log(np.array([entry.probabilities[order] for entry in spelled]) * (1 - _LEAST) + _LEAST)
         evidence = np.asarray(_FLATNESS * evidence, np.float32)
         found = self._likeliest(evidence, n + 1, is_open=is_open)
         as_spelled = evidence.max(axis=1).sum() - _UNLISTED - _UNLISTED_LETTER * len(spelled)

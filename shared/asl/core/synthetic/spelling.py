@@ -44,9 +44,14 @@ _RELAXED: Final = LetterPose(
 class Speller:
     """One signer's way to form letters, and to go from one to the next."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
-        """Draw the habits."""
-        self._rng = rng
+    def __init__(self, rng: np.random.Generator, looseness_deg: float = 0.0) -> None:
+        """Draw the habits.
+
+        Args:
+            rng: draws all that this signer does.
+            looseness_deg: how much more than usual the joints differ from the letters' poses.
+        """
+        self._rng, self._looseness_deg = rng, looseness_deg
         self._lean = rng.normal(0.0, VIEW_SPREAD_DEG)
         self._wrist = rng.normal(0.0, FOREARM_SPREAD_DEG)
         self._states = {letter: self._habit(pose) for letter, pose in POSES.items()}
@@ -111,6 +116,8 @@ class Speller:
         angles = vary_angles(pose, self._rng).limited()
         state = np.zeros(N_STATE)
         state[ANGLES] = np.concatenate([angles.fingers.ravel(), angles.thumb])
+        if self._looseness_deg:
+            state[ANGLES] += self._rng.normal(0.0, self._looseness_deg, 21)
         state[VIEW] = np.array(pose.view) + self._lean
         state[FOREARM] = np.array(pose.forearm) + self._wrist
         return state
@@ -161,7 +168,8 @@ class Speller:
         """The little finger goes down, hooks to the signer's other side, and up, as the forearm turns."""
         rng = self._rng
         down, hook, up = rng.uniform(0.02, 0.07), rng.uniform(0.015, 0.06), rng.uniform(0.0, 0.035)
-        turn, dip = rng.uniform(50.0, 140.0) * self._is_turning, rng.uniform(5.0, 40.0)
+        turn = rng.uniform(50.0, 140.0) * self._is_turning
+        dip = rng.uniform(5.0, 40.0 + 4.0 * self._looseness_deg)
         lean = rng.uniform(0.0, 45.0)
         track.add(0.0, 0.55 * seconds, {Y: down, PITCH: dip})
         track.add(0.3 * seconds, 0.85 * seconds, {X: hook, ROLL: lean})
