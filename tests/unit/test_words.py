@@ -122,8 +122,11 @@ def test_what_is_like_no_word_suggests_none_and_confidences_leave_room_for_it():
 
 
 def test_a_word_that_goes_on_is_suggested_by_its_beginning():
-    assert first("LET") is None
-    assert first("LET", is_open=True) == "LETTER"
+    closed, still_open = (
+        {entry.word: entry.confidence for entry in LEXICON.suggest(spelled("LET"), LETTERS, is_open=is_open)}
+        for is_open in (False, True)
+    )
+    assert still_open["LETTER"] > 0.5 > closed.get("LETTER", 0)
 
 
 def test_a_classifier_that_lacks_letters_gets_no_suggestions():
