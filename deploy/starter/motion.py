@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,9 @@ from asl.core.hand import LETTERS, Hand
 from asl.core.lexicon import default_lexicon
 from asl.core.motion import N_TRACE, N_WINDOW, Grid, Step, trace, windows
 from asl.core.synthetic.films import FilmMaker, FoundFilm
-from asl.core.synthetic.spelling import Doing, Speller, Spelling
+from asl.core.synthetic.skeleton import rotation
+from asl.core.synthetic.spelling import Speller
+from asl.core.synthetic.timeline import Doing, Spelling
 
 _TARGET: Final = Path(__file__).parents[2] / "shared" / "asl" / "assets" / "motion.npz"
 _SEED: Final = 7
@@ -27,6 +30,10 @@ _N_TESTED: Final = 90
 _FPS_RANGE: Final = (8.0, 30.0)
 _SIZES: Final = ((640, 480), (1280, 720), (480, 480))
 _SHAPES_THAT_MOVE: Final = [*LETTERS, *"IIIIZZZZDDY"]
+_LOOSENESS_RANGE_DEG: Final = (0.0, 14.0)
+"""What hands do must not be told by which letters they show: those that people sign differ from ours."""
+_TURN_SPREAD_DEG: Final = 15.0
+_STRETCH_SPREAD: Final = 0.1
 _HIDDEN: Final = (64, 32)
 _DROPOUT: Final = 0.3
 _EPSILON: Final = 1e-5
@@ -55,8 +62,7 @@ def _data(seed: int, *counts: int) -> tuple[NDArray[np.float16], NDArray[np.int6
     for n, (spelling, found) in enumerate(_films(seed, *counts)):
         steps = _steps_of(found, spelling)
         rows.append(windows(trace(steps)).astype(np.float16))
-        frames = np.searchsorted(spelling.times_s, [step.time_ms / 1000 + 1e-6 for step in steps], side="right") - 1
-        labels.append(spelling.doing[np.maximum(frames, 0)])
+        labels.append(spelling.doing_at(np.array([step.time_ms / 1000 for step in steps])))
         if n % 200 == 0:
             sys.stderr.write(f"film {n} of {sum(counts)}\n")
     return np.concatenate(rows), np.concatenate(labels)
@@ -66,7 +72,7 @@ def _films(seed: int, n_spelled: int, n_wandered: int, n_held: int) -> Iterator[
     rng = np.random.default_rng(seed)
     text = _texts(rng)
     for n in range(n_spelled + n_wandered + n_held):
-        speller, fps = Speller(rng), float(rng.uniform(*_FPS_RANGE))
+        speller, fps = Speller(rng, float(rng.uniform(*_LOOSENESS_RANGE_DEG))), float(rng.uniform(*_FPS_RANGE))
         maker = FilmMaker(rng, _SIZES[int(rng.integers(len(_SIZES)))])
         letter, seconds = str(rng.choice(_SHAPES_THAT_MOVE)), float(rng.uniform(1.0, 2.5))
         if n < n_spelled:
@@ -75,7 +81,19 @@ def _films(seed: int, n_spelled: int, n_wandered: int, n_held: int) -> Iterator[
             spelling = speller.wander(letter, seconds, fps)
         else:
             spelling = speller.hold(letter, seconds, fps)
-        yield spelling, maker.find(spelling)
+        yield spelling, _turned(maker.find(spelling), rng)
+
+
+def _turned(found: FoundFilm, rng: np.random.Generator) -> FoundFilm:
+    """See the whole film from elsewhere, and a hand of other proportions: neither says what it does."""
+    units = np.array([found.size[0], found.size[1], found.size[0]], np.float64)
+    turn = np.eye(3)
+    for axis in "xyz":
+        turn = turn @ rotation(axis, float(rng.normal(0.0, _TURN_SPREAD_DEG)))
+    turn *= np.exp(rng.normal(0.0, _STRETCH_SPREAD, 3))
+    points = found.landmarks * units
+    middle = points[:, 0].mean(axis=0)
+    return replace(found, landmarks=(((points - middle) @ turn.T + middle) / units).astype(np.float32))
 
 
 def _texts(rng: np.random.Generator) -> Iterator[str]:

@@ -1,17 +1,16 @@
 """How well films of spelling hands are read: J and Z, held letters, words; rendered, and found by MediaPipe.
 
-Run: python tests/bench/bench_words.py [--set report] [--words 200] [--fps 15] [--cache FILE]
+Run: python tests/bench/bench_words.py [--set report] [--words 200] [--fps 15] [--cache FOLDER]
 
 Each film is another signer: bones, habits, skin, light, room, speed (1.6 to 4.2 letters a second), one in three
 left-handed. The set `choose` has other signers and other words than `report`; settings are chosen on it alone. Of the
 words 85 % are drawn from the list that suggestions come from, common ones more often, and the others are names and
-made-up words that it lacks. With `--cache` the landmarks are kept in a file, and rendered once.
+made-up words that it lacks. With `--cache` each film's landmarks are kept in a folder: what was broken off goes on.
 The character error rate is the edit distance to the word over its letters, summed over all words.
 """
 
 import argparse
 import pickle
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,7 +25,8 @@ from asl.core.hand import LETTERS, MOTION_LETTERS, Hand
 from asl.core.lexicon import Lexicon, default_lexicon
 from asl.core.sequence import SequenceModels, TimedHand, load_sequence_models, read_sequence
 from asl.core.synthetic.films import FilmMaker
-from asl.core.synthetic.spelling import Speller, Spelling
+from asl.core.synthetic.spelling import Speller
+from asl.core.synthetic.timeline import Spelling
 from asl.core.tracking import HandTracker
 
 SEEDS = {"choose": 10_000, "report": 20_000}
@@ -36,8 +36,8 @@ NAMES = {
     "choose": "ZAHRA KOWALSKI JOAQUIN NGUYEN PRIYA XAVI OKAFOR BJORK FATIMA HUANG",
     "report": "WOJCIK YUSUF QUENTIN AISHA MWANGI IVANOVA ZIYAD JAGODA TAKUMI KEISHA LARSSON EZRA JUNKO VIKRAM SIOBHAN",
 }
-STROKES_EACH = {"choose": 12, "report": 50}
-HOLDS_EACH = {"choose": 1, "report": 5}
+STROKES_EACH = {"choose": 12, "report": 40}
+HOLDS_EACH = {"choose": 1, "report": 4}
 HOLD_S = 1.5
 
 
@@ -68,16 +68,16 @@ def main() -> None:
 
 
 def _films(options: argparse.Namespace) -> list[Film]:
-    if options.cache and options.cache.exists():
-        return list(pickle.loads(options.cache.read_bytes()))  # noqa: S301 - our own file
     films: list[Film] = []
     with HandTracker(landmarker.ensure()) as tracker:
         for n, (kind, text) in enumerate(_plan(options)):
+            kept = options.cache / f"{options.set}-{options.fps:g}-{n}-{text}.pkl" if options.cache else None
+            if kept and kept.exists():
+                films.append(pickle.loads(kept.read_bytes()))  # noqa: S301 - our own file
+                continue
             films.append(_film(kind, text, SEEDS[options.set] + n, options.fps, tracker))
-            if n % 20 == 0:
-                print(f"film {n}: {text}", file=sys.stderr, flush=True)
-    if options.cache:
-        options.cache.write_bytes(pickle.dumps(films))
+            if kept:
+                kept.write_bytes(pickle.dumps(films[-1]))
     return films
 
 

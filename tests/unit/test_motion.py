@@ -28,7 +28,8 @@ from asl.core.motion import (
 from asl.core.synthetic.films import FilmMaker
 from asl.core.synthetic.signers import sample_landmarks
 from asl.core.synthetic.skeleton import rotation
-from asl.core.synthetic.spelling import ANGLES, PLACE, Doing, Speller
+from asl.core.synthetic.spelling import Speller
+from asl.core.synthetic.timeline import ANGLES, PLACE, Doing
 
 POINTS = sample_landmarks("I", np.random.default_rng(1)) * 2 + 0.5
 UNKNOWN = np.full((21, 3), np.nan, np.float32)
@@ -117,7 +118,8 @@ def test_steps_without_a_hand_are_zero():
 
 def test_a_spelling_holds_each_letter_and_draws_the_strokes():
     spelling = Speller(np.random.default_rng(2)).spell("AJBZ", fps=30.0, rate=2.0)
-    kinds = [kind for kind, last in zip(spelling.doing, [None, *spelling.doing], strict=False) if kind != last]
+    doing = spelling.doing_at(spelling.times_s)
+    kinds = [kind for kind, last in zip(doing, [None, *doing], strict=False) if kind != last]
     told = [Doing(kind) for kind in kinds if kind != Doing.MOVING]
     assert told == [Doing.HOLDING, Doing.J, Doing.HOLDING, Doing.Z]
     assert 1.5 < spelling.times_s[-1] < 8

@@ -17,19 +17,17 @@ from asl.core.words import SpelledLetter
 
 _EXTRA: Final = 4.5
 """What a letter costs that was spelled and is not in the word."""
-_MISSED: Final = 5.0
+_MISSED: Final = 4.0
 """What a letter costs that is in the word and was not spelled,"""
-_MISSED_REPEAT: Final = 2.0
+_MISSED_REPEAT: Final = 1.0
 """where it repeats the one before it,"""
 _TO_COME: Final = 0.7
 """and where it is still to come."""
-_FLATNESS: Final = 1.0
-"""Of the letters' probabilities."""
 _LEAST: Final = 0.004
-_COMMON: Final = 0.6
+_COMMON: Final = 0.5
 """How much it counts that a word is common: of the logarithm of its place in the list."""
 _UNLISTED: Final = 5.0
-_UNLISTED_LETTER: Final = 0.6
+_UNLISTED_LETTER: Final = 1.0
 """What a word that is not in the list costs, and each of its letters."""
 _MOST_EXTRA, _MOST_MISSED, _MOST_TO_COME = 2, 3, 6
 _SHORTEST: Final = 2
@@ -83,7 +81,7 @@ class Lexicon:
 
         Args:
             spelled: The letters of one word.
-            letters: What their scores are of, as `WordReader.letters`.
+            letters: What their probabilities are of, as `WordReader.letters`.
             n: How many words.
             is_open: The word may go on: words are suggested that begin so.
 
@@ -95,14 +93,14 @@ class Lexicon:
         if len(spelled) < _SHORTEST or len(places) < len(_CODES):
             return ()
         order = [place for _, place in places]
-        evidence = np.log(np.array([entry.probabilities()[order] for entry in spelled]) * (1 - _LEAST) + _LEAST)
-        evidence = np.asarray(_FLATNESS * evidence, np.float32)
+        shares = np.array([entry.probabilities[order] for entry in spelled])
+        evidence = np.log(shares * (1 - _LEAST) + _LEAST).astype(np.float32)
         found = self._likeliest(evidence, n + 1, is_open=is_open)
         as_spelled = evidence.max(axis=1).sum() - _UNLISTED - _UNLISTED_LETTER * len(spelled)
         scores = np.array([score for score, _ in found] + [as_spelled])
-        shares = np.exp(scores - scores.max())
-        shares /= shares.sum()
-        best = [Suggestion(word, float(share)) for (_, word), share in zip(found, shares[:-1], strict=True)]
+        confidences = np.exp(scores - scores.max())
+        confidences /= confidences.sum()
+        best = [Suggestion(word, float(share)) for (_, word), share in zip(found, confidences[:-1], strict=True)]
         return tuple(entry for entry in best[:n] if entry.confidence > 0.01)
 
     def _likeliest(self, evidence: NDArray[np.float32], n: int, *, is_open: bool) -> list[tuple[float, str]]:

@@ -29,7 +29,7 @@ N_BEFORE, N_AFTER = 20, 8
 """Steps of the window before and after the one that is read: a stroke takes up to 1.3 s, and a letter is known to have
 been held, not passed, only once the hand goes on."""
 N_WINDOW: Final = N_BEFORE + 1 + N_AFTER
-N_TRACE: Final = 26
+N_TRACE: Final = 23
 """Numbers of a step, see `describe`."""
 BRIDGED_MS: Final = 300.0
 """A hand lost for no longer went on its way in between."""
@@ -43,6 +43,7 @@ _TIPS: Final = [4, 8, 12, 16, 20]
 _ENDS: Final = [*_TIPS, 4]
 _ROOTS: Final = [2, 5, 9, 13, 17, 10]
 _KNUCKLES: Final = [5, 9, 13, 17]
+_AXES: Final = ([0, 0, 1], [1, 2, 2])
 _LEAST_SIZE: Final = 1e-4
 _LIMIT: Final = 4.0
 """Largest number of a step: a landmarker that jumps must not outweigh all else."""
@@ -159,16 +160,18 @@ def describe(now: Shape, before: Shape) -> FloatArray:
         before: The same hands one step earlier; as `now` where they were not seen.
 
     Returns:
-        (n, 26) float32, about 1 in size: 1 for a hand; the movements of palm, index tip and little finger's tip in x
-        and y; directions of the palm's length and of its back; how far each digit is stretched; how far each tip moved
-        in the palm's frame; how much the palm turned and grew.
+        (n, 23) float32, about 1 in size: 1 for a hand; the movements of palm, index tip and little finger's tip in x
+        and y; how the palm turned about its own axes; how far each digit is stretched; how far each tip moved in the
+        palm's frame; how much the palm turned and grew; how far the thumb is from the middle finger. Which way the
+        hand points is not among them: a network takes it for a habit of letters.
     """
     count = len(now.size)
     moved = (now.spots - before.spots)[:, :, :2].reshape(count, 6)
+    turn = now.frame @ before.frame.transpose(0, 2, 1)
     parts = [
         np.ones((count, 1), np.float32),
         5 * moved / now.size,
-        now.frame[:, 1:].reshape(count, 6),
+        3 * (turn - turn.transpose(0, 2, 1))[:, _AXES[0], _AXES[1]],
         now.stretched[:, :-1],
         5 * _norm(now.tips - before.tips),
         3 * _norm(now.frame - before.frame).mean(axis=1, keepdims=True),
@@ -179,7 +182,7 @@ def describe(now: Shape, before: Shape) -> FloatArray:
 
 
 def trace(steps: Sequence[Step]) -> FloatArray:
-    """Describe all steps of a film at once: (n, 26) float32, zeros where there is no hand."""
+    """Describe all steps of a film at once: (n, 23) float32, zeros where there is no hand."""
     rows = np.zeros((len(steps), N_TRACE), np.float32)
     seen = [place for place, step in enumerate(steps) if step.points is not None]
     if seen:
@@ -194,10 +197,10 @@ def windows(rows: FloatArray) -> FloatArray:
     """Put the steps of a film side by side as the network reads them.
 
     Args:
-        rows: (n, 26) float32, as `trace` gives them.
+        rows: (n, 23) float32, as `trace` gives them.
 
     Returns:
-        (n, 29 * 26) float32: a window round each step; what lies beyond the film's ends is zero.
+        (n, 29 * 23) float32: a window round each step; what lies beyond the film's ends is zero.
     """
     padded = np.pad(rows, ((N_BEFORE, N_AFTER), (0, 0)))
     return np.ascontiguousarray(sliding_window_view(padded, N_WINDOW, axis=0).transpose(0, 2, 1)).reshape(len(rows), -1)
@@ -214,7 +217,7 @@ class MotionModel:
         """Compute what hands do.
 
         Args:
-            rows: (n, 29 * 26) float32 windows.
+            rows: (n, 29 * 23) float32 windows.
 
         Returns:
             (n, 4) float32 that sum to 1: moving, holding, drawing J, drawing Z.

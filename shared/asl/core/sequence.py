@@ -101,7 +101,7 @@ class SequenceReader:
 
     def letter_in_time(self, spelled: SpelledLetter, top_k: int) -> LetterInTime:
         """Tell of one letter what an answer tells."""
-        probabilities = spelled.probabilities()
+        probabilities = spelled.probabilities
         best = np.argsort(-probabilities)[:top_k]
         return LetterInTime.model_construct(
             letter=spelled.letter,

@@ -24,17 +24,21 @@ MAX_STEPS: Final = 1200
 STARTS_AS: Final = {"J": "I", "Z": "D"}
 """What a hand shows that holds the beginning of a stroke and does not draw it."""
 
-_EVIDENCE: Final = 0.8
+_EVIDENCE: Final = 0.6
 """Of one step's letter: steps follow one another closely, and err alike."""
+_USUAL: Final = 0.2
+"""Of the likeliest letter in a hand that moves: what is surer speaks for a hold, what is less sure against it."""
 _LEAST: Final = 0.01
 """Least probability of anything in one step: a step that is quite wrong must not decide."""
-_BEGIN: Final = 2.0
-_SWITCH: Final = 5.0
-_REPEAT: Final = 2.0
+_BEGIN: Final = 0.8
+_SWITCH: Final = 4.0
+_REPEAT: Final = 3.0
 """What it costs, as negative logarithms, to begin a letter, to go from one to another without a movement between, and,
 beside, to begin the letter that was last."""
 _ADJACENT: Final = 9.0
 """To go from the start of a stroke to the stroke without a movement between."""
+_POISED: Final = 4.0
+"""To draw a stroke, beside, after holding how it starts: whoever draws it was poised for it before."""
 _NO_HAND: Final = 12.0
 
 
@@ -45,18 +49,13 @@ class SpelledLetter:
     Attributes:
         letter: as the classifier names it.
         start_ms, end_ms: by the frames' clock.
-        scores: (n_letters,) mean logarithms of what the letters were in those steps, to compare with one another.
+        probabilities: (n_letters,) how likely each letter is here, in the order of `WordReader.letters`.
     """
 
     letter: str
     start_ms: float
     end_ms: float
-    scores: NDArray[np.float64]
-
-    def probabilities(self) -> NDArray[np.float64]:
-        """(n_letters,) how likely each letter is here, all summing to 1."""
-        values = np.exp(self.scores - self.scores.max())
-        return np.asarray(values / values.sum())
+    probabilities: NDArray[np.float64]
 
 
 class WordReader:
@@ -79,7 +78,7 @@ class WordReader:
         self._best = np.full(n_states, -np.inf)
         self._best[-1] = 0.0
         self._from: list[NDArray[np.intp]] = []
-        self._seen: list[NDArray[np.float64]] = []
+        self._shares: list[NDArray[np.float64]] = []
         self._times_ms: list[float] = []
         self._rows = np.arange(n_states)
 
@@ -90,17 +89,17 @@ class WordReader:
 
     def see(self, step: Step, doing: FloatArray) -> None:
         """Take in one step and what the hand did, as `asl.core.motion.MotionReader` gives them."""
-        scores = self._letter_scores(step, doing)
+        shares = self._letter_shares(step, doing)
         moving = 0.0 if step.points is None else float(np.log(max(doing[MOVING], _LEAST)))
         ways = self._best[None, :] - self._costs
         came_from = ways.argmax(axis=1)
         n = len(self.letters)
         self._best = ways[self._rows, came_from]
-        self._best[:n] += scores
+        self._best[:n] += -_NO_HAND if step.points is None else self._scores(shares, doing)
         self._best[n:] += moving
         self._best -= self._best.max()
         self._from.append(came_from)
-        self._seen.append(scores)
+        self._shares.append(shares)
         self._times_ms.append(step.time_ms)
 
     def read(self) -> tuple[SpelledLetter, ...]:
@@ -119,22 +118,31 @@ class WordReader:
             found.append(self._spelled(state, 0, end))
         return tuple(reversed(found))
 
-    def _letter_scores(self, step: Step, doing: FloatArray) -> NDArray[np.float64]:
+    def _letter_shares(self, step: Step, doing: FloatArray) -> NDArray[np.float64]:
+        """(n_letters,): how likely each letter is, were it one: held as the classifier says, or drawn."""
+        shares = np.zeros(len(self.letters))
         if step.probabilities is None:
-            return np.full(len(self.letters), -_NO_HAND)
-        held = np.zeros(len(self.letters))
-        held[: self._n_labels] = step.probabilities
+            return shares
+        shares[: self._n_labels] = step.probabilities
         for move, start in self._held_as:
-            held[start] += held[move]
-        scores = _EVIDENCE * np.log(np.maximum(held, _LEAST)) + np.log(max(float(doing[HOLDING]), _LEAST))
+            shares[start] += shares[move]
+        shares *= float(doing[HOLDING])
         for place, stroke in self._strokes:
-            scores[place] = np.log(max(float(doing[stroke]), _LEAST))
+            shares[place] = float(doing[stroke])
+        return shares
+
+    def _scores(self, shares: NDArray[np.float64], doing: FloatArray) -> NDArray[np.float64]:
+        """(n_letters,): logarithms; a letter that is held counts by what it is surer than usual."""
+        holding = max(float(doing[HOLDING]), _LEAST)
+        scores = np.log(holding) + _EVIDENCE * np.log(np.maximum(shares / holding, _LEAST) / _USUAL)
+        for place, stroke in self._strokes:
+            scores[place] = np.log(max(float(doing[stroke]), _LEAST)) - _EVIDENCE * np.log(_USUAL)
         return np.asarray(scores)
 
     def _spelled(self, letter: int, start: int, end: int) -> SpelledLetter:
+        shares = np.sum(self._shares[start:end], axis=0) + _LEAST / len(self.letters)
         times_ms = self._times_ms
-        scores = np.mean(self._seen[start:end], axis=0)
-        return SpelledLetter(self.letters[letter], times_ms[start], times_ms[end - 1] + STEP_MS, scores)
+        return SpelledLetter(self.letters[letter], times_ms[start], times_ms[end - 1] + STEP_MS, shares / shares.sum())
 
 
 def _costs(letters: Sequence[str]) -> NDArray[np.float64]:
@@ -143,13 +151,17 @@ def _costs(letters: Sequence[str]) -> NDArray[np.float64]:
     costs = np.full((2 * n + 1, 2 * n + 1), np.inf)
     same = np.arange(n)
     costs[:n, :n] = _SWITCH
+    poised: list[tuple[int, int]] = []
     for move, start in STARTS_AS.items():
         if move in letters and start in letters:
             pair = letters.index(move), letters.index(start)
             costs[pair] = costs[pair[::-1]] = _ADJACENT
+            poised.append(pair)
     costs[same, same] = 0.0
     costs[:n, n:] = _BEGIN
     costs[same, n + same] += _REPEAT
+    for stroke, held in poised:
+        costs[stroke, n + held] += _POISED
     costs[n + same, same] = costs[n + same, n + same] = 0.0
     costs[2 * n, 2 * n] = 0.0
     return costs

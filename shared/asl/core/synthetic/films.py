@@ -13,7 +13,7 @@ from asl.core.synthetic.renderer import GIRTH_RANGE, Handedness, Look, draw, pro
 from asl.core.synthetic.shading import sample_light, sample_skin
 from asl.core.synthetic.signers import PosedHand
 from asl.core.synthetic.skeleton import BoneLengths, FloatArray, HandAngles, pose_hand, rotation, vary_bones
-from asl.core.synthetic.spelling import ANGLES, FOREARM, PLACE, VIEW, Spelling
+from asl.core.synthetic.timeline import ANGLES, FOREARM, PLACE, VIEW, Spelling
 
 _COVER_RANGE: Final = (0.36, 0.52)
 """The share of the picture's height that an open hand covers: strokes need room."""
@@ -96,7 +96,7 @@ class FilmMaker:
 
 
 def posed(state: FloatArray, bones: BoneLengths) -> PosedHand:
-    """Pose a signer's hand as a state of `asl.core.synthetic.spelling` says."""
+    """Pose a signer's hand as a state of `asl.core.synthetic.timeline` says."""
     angles = HandAngles(state[ANGLES][:16].reshape(4, 4), state[ANGLES][16:]).limited()
     yaw, pitch, roll = state[VIEW]
     flexion, deviation = state[FOREARM]

@@ -1,34 +1,35 @@
 """How a hand spells over time: holds, passages from letter to letter, the strokes of J and Z, letters that repeat."""
 
-from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from asl.core.hand import MOTION_LETTERS
 from asl.core.synthetic.poses import POSES, LetterPose
 from asl.core.synthetic.signers import FOREARM_SPREAD_DEG, VIEW_SPREAD_DEG, vary_angles
 from asl.core.synthetic.skeleton import FloatArray
-
-# What describes a hand at one time: 16 angles of the fingers and 5 of the thumb, the view and the forearm as in
-# `LetterPose`, all in degrees, and the wrist's place on the camera's axes in metres.
-ANGLES: Final = slice(0, 21)
-VIEW: Final = slice(21, 24)
-FOREARM: Final = slice(24, 26)
-PLACE: Final = slice(26, 29)
-N_STATE: Final = 29
-_YAW, _PITCH, _ROLL = 21, 22, 23
-_X, _Y, _Z = 26, 27, 28
+from asl.core.synthetic.timeline import (
+    ANGLES,
+    FOREARM,
+    N_STATE,
+    PITCH,
+    PLACE,
+    ROLL,
+    VIEW,
+    YAW,
+    Doing,
+    Spelling,
+    Track,
+    X,
+    Y,
+    tremor,
+)
 
 RATE_RANGE: Final = (1.6, 4.2)
 """Letters a second, from careful to fluent."""
 _HOLD_SHARE_RANGE: Final = (0.38, 0.65)
 """Of a letter's time, that in which the hand stays."""
 _TIME_SPREAD: Final = 0.18
-_ASYNCHRONY: Final = 0.25
-"""By how much of a passage one joint may begin after, or end before, another."""
 _STROKE_S: Final = {"J": (0.45, 1.1), "Z": (0.6, 1.3)}
 _POISE_RANGE_S: Final = (0.0, 0.14)
 """For how long the hand stays before a stroke."""
@@ -40,84 +41,17 @@ _RELAXED: Final = LetterPose(
 )
 
 
-class Doing(IntEnum):
-    """What a hand does at one time."""
-
-    MOVING = 0
-    HOLDING = 1
-    J = 2
-    Z = 3
-
-
-@dataclass(frozen=True)
-class Spelling:
-    """One signer spelling one text.
-
-    Attributes:
-        text: what is spelled.
-        times_s: (n,) seconds.
-        states: (n, 29), see above.
-        doing: (n,) int, as `Doing`.
-    """
-
-    text: str
-    times_s: FloatArray
-    states: FloatArray
-    doing: NDArray[np.int64]
-
-
-@dataclass
-class _Track:
-    """Moves that add up: each takes some of the state's numbers on by some amount, with minimum jerk."""
-
-    start: FloatArray
-    moves: list[tuple[FloatArray, FloatArray, FloatArray]] = field(default_factory=list)
-    spans: list[tuple[float, Doing]] = field(default_factory=list)
-    end: FloatArray = field(default_factory=lambda: np.zeros(N_STATE))
-    now_s: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.end = self.start.copy()
-
-    def stay(self, seconds: float, doing: Doing = Doing.HOLDING) -> None:
-        self.now_s += seconds
-        self.spans.append((self.now_s, doing))
-
-    def pass_to(self, target: FloatArray, seconds: float, rng: np.random.Generator) -> None:
-        """Go to another letter, each joint in its own time."""
-        slack = rng.uniform(0.0, _ASYNCHRONY, (2, N_STATE)) * seconds
-        self.moves.append((self.now_s + slack[0], self.now_s + seconds - slack[1], target - self.end))
-        self.end = target.copy()
-        self.stay(seconds, Doing.MOVING)
-
-    def add(self, begin_s: float, end_s: float, change: dict[int, float]) -> None:
-        """Add a part of a stroke, `begin_s` and `end_s` from now on."""
-        delta = np.zeros(N_STATE)
-        for index, amount in change.items():
-            delta[index] = amount
-        begin, end = np.full(N_STATE, self.now_s + begin_s), np.full(N_STATE, self.now_s + end_s)
-        self.moves.append((begin, end, delta))
-        self.end = self.end + delta
-
-    def at(self, times_s: FloatArray) -> FloatArray:
-        """(n, 29) states."""
-        states = np.repeat(self.start[None], len(times_s), axis=0)
-        for begin, end, delta in self.moves:
-            u = np.clip((times_s[:, None] - begin) / (end - begin), 0.0, 1.0)
-            states += delta * (u**3 * (10.0 - 15.0 * u + 6.0 * u * u))
-        return states
-
-    def doing_at(self, times_s: FloatArray) -> NDArray[np.int64]:
-        ends, kinds = np.array([end for end, _ in self.spans]), np.array([kind for _, kind in self.spans])
-        return np.asarray(kinds[np.minimum(np.searchsorted(ends, times_s, side="right"), len(kinds) - 1)], np.int64)
-
-
 class Speller:
     """One signer's way to form letters, and to go from one to the next."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
-        """Draw the habits."""
-        self._rng = rng
+    def __init__(self, rng: np.random.Generator, looseness_deg: float = 0.0) -> None:
+        """Draw the habits.
+
+        Args:
+            rng: draws all that this signer does.
+            looseness_deg: how much more than usual the joints differ from the letters' poses.
+        """
+        self._rng, self._looseness_deg = rng, looseness_deg
         self._lean = rng.normal(0.0, VIEW_SPREAD_DEG)
         self._wrist = rng.normal(0.0, FOREARM_SPREAD_DEG)
         self._states = {letter: self._habit(pose) for letter, pose in POSES.items()}
@@ -155,7 +89,7 @@ class Speller:
     def wander(self, letter: str, seconds: float, fps: float) -> Spelling:
         """Move one hand shape about in ways that are no stroke: waves, circles, shakes, a way from here to there."""
         rng = self._rng
-        track = _Track(self._near(letter, None))
+        track = Track(self._near(letter, None))
         track.stay(seconds, Doing.MOVING)
         times_s = np.arange(0.0, seconds, 1.0 / fps)
         states = track.at(times_s)
@@ -163,18 +97,18 @@ class Speller:
         kind = int(rng.integers(4))
         size_m, turn_deg = rng.uniform(0.02, 0.07), rng.uniform(0.0, 20.0)
         if kind < 3:
-            states[:, _X] += size_m * np.sin(phase) * (kind != 2)
-            states[:, _Y] += size_m * np.cos(phase) * (kind != 0)
-            states[:, _ROLL] += turn_deg * np.sin(phase)
+            states[:, X] += size_m * np.sin(phase) * (kind != 2)
+            states[:, Y] += size_m * np.cos(phase) * (kind != 0)
+            states[:, ROLL] += turn_deg * np.sin(phase)
         else:
             way = (times_s / seconds)[:, None] * rng.normal(0.0, 0.08, 3)
             states[:, PLACE] += way
             states[:, VIEW] += (times_s / seconds)[:, None] * rng.normal(0.0, 25.0, 3)
-        return Spelling("", times_s, states + _tremor(times_s, rng), np.zeros(len(times_s), np.int64))
+        return Spelling("", times_s, states + tremor(times_s, rng), *track.settled())
 
     def hold(self, letter: str, seconds: float, fps: float) -> Spelling:
         """Show one hand shape, and nothing else."""
-        track = _Track(self._near(letter, None))
+        track = Track(self._near(letter, None))
         track.stay(seconds)
         return self._film(letter, track, fps)
 
@@ -182,11 +116,13 @@ class Speller:
         angles = vary_angles(pose, self._rng).limited()
         state = np.zeros(N_STATE)
         state[ANGLES] = np.concatenate([angles.fingers.ravel(), angles.thumb])
+        if self._looseness_deg:
+            state[ANGLES] += self._rng.normal(0.0, self._looseness_deg, 21)
         state[VIEW] = np.array(pose.view) + self._lean
         state[FOREARM] = np.array(pose.forearm) + self._wrist
         return state
 
-    def _near(self, letter: str, track: _Track | None) -> FloatArray:
+    def _near(self, letter: str, track: Track | None) -> FloatArray:
         """The letter as it comes out this time, about where the hand is."""
         state = self._states[letter].copy()
         state[ANGLES] += self._rng.normal(0.0, _INSTANCE_SPREAD_DEG, 21)
@@ -196,18 +132,18 @@ class Speller:
             state[PLACE] += 0.7 * track.end[PLACE]
         return state
 
-    def _begin(self, text: str) -> _Track:
+    def _begin(self, text: str) -> Track:
         rng = self._rng
         kind = rng.random()
         if kind < 0.4 and text:  # the hand is there already
-            return _Track(self._near(letter_start(text[0]), None))
+            return Track(self._near(letter_start(text[0]), None))
         state = self._relaxed.copy()
-        state[_Y] += float(rng.uniform(0.0, 0.08))
-        track = _Track(state)
+        state[Y] += float(rng.uniform(0.0, 0.08))
+        track = Track(state)
         track.stay(float(rng.uniform(0.05, 0.3)), Doing.MOVING)
         return track
 
-    def _end(self, track: _Track) -> None:
+    def _end(self, track: Track) -> None:
         rng = self._rng
         if rng.random() < 0.5:
             track.stay(float(rng.uniform(0.0, 0.1)), track.spans[-1][1])
@@ -216,7 +152,7 @@ class Speller:
         rest[PLACE] = track.end[PLACE] + (0.0, 0.06, 0.0)
         track.pass_to(rest, float(rng.uniform(0.2, 0.4)), rng)
 
-    def _stroke(self, letter: str, track: _Track, rate: float) -> None:
+    def _stroke(self, letter: str, track: Track, rate: float) -> None:
         rng, doing = self._rng, Doing[letter]
         track.stay(float(rng.uniform(*_POISE_RANGE_S)), doing)
         low, high = _STROKE_S[letter]
@@ -228,18 +164,19 @@ class Speller:
             self._draw_z(track, seconds)
         track.stay(seconds, doing)
 
-    def _draw_j(self, track: _Track, seconds: float) -> None:
+    def _draw_j(self, track: Track, seconds: float) -> None:
         """The little finger goes down, hooks to the signer's other side, and up, as the forearm turns."""
         rng = self._rng
         down, hook, up = rng.uniform(0.02, 0.07), rng.uniform(0.015, 0.06), rng.uniform(0.0, 0.035)
-        turn, dip = rng.uniform(50.0, 140.0) * self._is_turning, rng.uniform(5.0, 40.0)
+        turn = rng.uniform(50.0, 140.0) * self._is_turning
+        dip = rng.uniform(5.0, 40.0 + 4.0 * self._looseness_deg)
         lean = rng.uniform(0.0, 45.0)
-        track.add(0.0, 0.55 * seconds, {_Y: down, _PITCH: dip})
-        track.add(0.3 * seconds, 0.85 * seconds, {_X: hook, _ROLL: lean})
-        track.add(0.2 * seconds, seconds, {_YAW: -turn})
-        track.add(0.6 * seconds, seconds, {_Y: -up, _PITCH: -dip * rng.uniform(0.3, 1.0)})
+        track.add(0.0, 0.55 * seconds, {Y: down, PITCH: dip})
+        track.add(0.3 * seconds, 0.85 * seconds, {X: hook, ROLL: lean})
+        track.add(0.2 * seconds, seconds, {YAW: -turn})
+        track.add(0.6 * seconds, seconds, {Y: -up, PITCH: -dip * rng.uniform(0.3, 1.0)})
 
-    def _draw_z(self, track: _Track, seconds: float) -> None:
+    def _draw_z(self, track: Track, seconds: float) -> None:
         """The index finger goes across, back and down, across again: by the arm, or out of the wrist."""
         rng = self._rng
         width, height = rng.uniform(0.05, 0.13), rng.uniform(0.05, 0.12)
@@ -247,8 +184,8 @@ class Speller:
         reach_m = 0.16
         sway = np.degrees(np.arctan2(width * (1.0 - by_arm), reach_m))
         nod = np.degrees(np.arctan2(height * (1.0 - by_arm), reach_m))
-        across = {_X: side * width * by_arm, _ROLL: side * sway}
-        back = {_X: -side * width * by_arm, _ROLL: -side * sway, _Y: height * by_arm, _PITCH: nod}
+        across = {X: side * width * by_arm, ROLL: side * sway}
+        back = {X: -side * width * by_arm, ROLL: -side * sway, Y: height * by_arm, PITCH: nod}
         ends = np.cumsum([0.3, 0.4, 0.3]) * seconds
         overlap = rng.uniform(0.0, 0.06) * seconds
         track.add(0.0, ends[0] + overlap, across)
@@ -257,41 +194,30 @@ class Speller:
             ends[1] - overlap, ends[2], {index: amount * rng.uniform(0.7, 1.1) for index, amount in across.items()}
         )
 
-    def _repeat(self, track: _Track, seconds: float) -> None:
+    def _repeat(self, track: Track, seconds: float) -> None:
         """Say the letter again: slid to the side, or opened and closed, or bounced."""
         rng = self._rng
         start = track.end.copy()
         if self._slides:
             target = start.copy()
-            target[_X] += rng.choice((-1.0, 1.0), p=(0.7, 0.3)) * rng.uniform(0.025, 0.06)
+            target[X] += rng.choice((-1.0, 1.0), p=(0.7, 0.3)) * rng.uniform(0.025, 0.06)
             track.pass_to(target, max(seconds, 0.1), rng)
             return
         opened = start.copy()
         if rng.random() < 0.5:
             opened[ANGLES] += rng.uniform(0.25, 0.5) * (self._relaxed[ANGLES] - start[ANGLES])
         opened[PLACE] += (0.0, rng.uniform(0.01, 0.03), rng.uniform(-0.04, 0.01))
-        opened[_PITCH] += rng.uniform(0.0, 15.0)
+        opened[PITCH] += rng.uniform(0.0, 15.0)
         half_s = max(seconds, 0.16) / 2.0
         track.pass_to(opened, half_s, rng)
         track.pass_to(start, half_s, rng)
 
-    def _film(self, text: str, track: _Track, fps: float) -> Spelling:
+    def _film(self, text: str, track: Track, fps: float) -> Spelling:
         times_s = np.arange(0.0, track.now_s, 1.0 / fps)
-        states = track.at(times_s) + _tremor(times_s, self._rng)
-        return Spelling(text, times_s, states, track.doing_at(times_s))
+        states = track.at(times_s) + tremor(times_s, self._rng)
+        return Spelling(text, times_s, states, *track.settled())
 
 
 def letter_start(letter: str) -> str:
     """The hand shape with which a letter begins: J as I."""
     return "I" if letter == "J" else letter
-
-
-def _tremor(times_s: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """(n, 29): a hand that is held still sways slowly, and no joint is quite at rest."""
-    sway = np.zeros((len(times_s), N_STATE))
-    spreads = np.zeros(N_STATE)
-    spreads[ANGLES], spreads[VIEW], spreads[PLACE] = 1.0, 1.8, 0.004
-    for _ in range(3):
-        phase = 2.0 * np.pi * (times_s[:, None] * rng.uniform(0.1, 1.2, N_STATE) + rng.random(N_STATE))
-        sway += np.sin(phase) * rng.normal(0.0, 1.0, N_STATE) * spreads / 2.0
-    return sway
