@@ -171,7 +171,8 @@ class TuningOptions(Contract):
     n_trials: int = Field(36, ge=1, le=1000, description="At most so many settings are tried; a grid may have fewer.")
     prune: bool = Field(
         default=True,
-        description="Give a trial up once its groups are read worse than the best trial's (Wilcoxon's test, p < 0.1).",
+        description="Give a trial up that cannot become the best any more, or whose groups are read worse than the "
+        "best trial's (Wilcoxon's test, p < 0.1).",
     )
     exclude_labels: tuple[Label, ...] = Field(
         (), max_length=100, description="Letters to leave out, such as J Z, which are movements."
