@@ -79,7 +79,7 @@ class Work:
         found = Progress(**progress)
         self._record(found, [Event(EventKind.PROGRESS, found.model_dump(mode="json"))])
 
-    def publish(self, **files):
+    def publish(self, *, advice=(), **files):
         """Succeed with files of these contents; names have underscores for dots."""
         artifacts_made = []
         for written, content in files.items():
@@ -89,7 +89,7 @@ class Work:
             media_type = "application/octet-stream"
             artifacts_made.append(NewArtifact(name, key, stored.sha256, len(content), media_type))
         with self._server.database.transaction() as session:
-            assert jobs.succeed(session, self.claim, {"n": len(files)}, artifacts_made)
+            assert jobs.succeed(session, self.claim, {"n": len(files), "advice": list(advice)}, artifacts_made)
 
     def fail(self, error):
         with self._server.database.transaction() as session:

@@ -149,11 +149,12 @@ def test_watching_a_job_that_succeeds(asl, server, client):
     work = Work(server, job.id)
     work.advance(done=2, total=2, epoch=1, train_loss=0.5, val_accuracy=0.75)
     work.tell("a line [of the] log")
-    work.publish(report_txt=b"done")
+    work.publish(report_txt=b"done", advice=[{"code": "one_signer", "found": "One [signer].", "remedy": "Add others."}])
 
     watched = asl("job", "watch", job.id)
 
     assert (watched.status, watched.out) == (0, f"{job.id}  succeeded\n")
+    assert watched.err.endswith("advice: One [signer]. Add others.\n")
     title = f"probe {job.id[:8]}"
     for line in ("running", "2 of 2   epoch 1 loss 0.500 accuracy 75.0%", "a line [of the] log", "succeeded"):
         assert f"{title}: {line}\n" in watched.err

@@ -2,6 +2,7 @@ import json
 
 import pytest
 from factories import make_dataset
+from pydantic import ValidationError
 from trainings import command
 
 from asl.contracts import TrainingOptions, TuningMethod, TuningOptions
@@ -61,6 +62,7 @@ def test_a_grid_tries_each_combination_once_and_gives_hopeless_ones_up(folds):
     assert study.n_pruned >= 1
     given_up = [trial for trial in study.tried if trial.state is TriedState.PRUNED]
     assert all(trial.learning_rate == 1e-5 and len(trial.accuracies) < len(GROUPS) for trial in given_up)
+    assert any(len(trial.accuracies) == 1 for trial in given_up)  # the other four groups could not make up for it
     unpruned = _tune(folds, SMALL.model_copy(update={"prune": False}))
     assert unpruned.n_pruned == 0
     assert unpruned.ranked[0] == best
@@ -89,6 +91,27 @@ def test_epochs_are_counted_to_the_end_and_never_backwards(folds):
     study = _tune(folds, options, on_epoch=lambda n, _: done.append(n))
     assert done == list(range(1, 4 * 5 * 2 + 1))
     assert tuning.count_epochs(study, folds) == done[-1]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"sizes": ["0"]},
+        {"sizes": ["64--32"]},
+        {"sizes": ["6\u0664"]},
+        {"learning_rates": [0]},
+        {"dropouts": [1]},
+        {"sizes": []},
+    ],
+)
+def test_settings_that_cannot_be_are_refused(options):
+    with pytest.raises(ValidationError):
+        TuningOptions(**options)
+
+
+def test_a_rate_that_breaks_the_network_is_only_a_bad_one(folds):
+    options = SMALL.model_copy(update={"learning_rates": (10.0, 1e-2), "sizes": ("8",), "prune": False})
+    assert _tune(folds, options).ranked[0].learning_rate == 1e-2
 
 
 def test_a_tuning_of_other_data_or_options_does_not_go_on(folds):

@@ -25,6 +25,15 @@ def test_rows_of_one_confidence_are_kept_or_refused_together():
     assert coverage.aurc == 0.75
 
 
+def test_the_models_own_threshold_is_a_point_of_its_own():
+    confidences, is_right = np.array([0.5, 0.9, 0.6, 0.8]), np.array([False, True, True, False])
+    as_set = measure_coverage(confidences, is_right, 0.6).as_set
+    assert (as_set.unsure_below, as_set.coverage, as_set.accuracy) == (0.6, 0.75, pytest.approx(2 / 3))
+    none_left = measure_coverage(confidences, is_right, 0.95).as_set
+    assert (none_left.coverage, none_left.accuracy) == (0, 0)
+    assert measure_coverage(confidences, is_right).as_set is None
+
+
 @given(st.data())
 def test_the_curve_ends_at_the_accuracy_and_no_order_beats_the_best(data):
     n = data.draw(ROWS)

@@ -204,5 +204,12 @@ def _print_end(job: Job, *, json: bool) -> None:
         console.print_error(AslError(f"job {job.id} failed: {job.error.message}", hint=hint))
     elif job.state is JobState.CANCELLED:
         console.err.print(f"the job was cancelled   next: asl job retry {job.id}")
-    elif job.kind is not JobKind.PROBE:
+    else:
+        _print_success(job, json=json)
+
+
+def _print_success(job: Job, *, json: bool) -> None:
+    if not json:
+        console.print_advice(f"{entry['found']} {entry['remedy']}" for entry in (job.result or {}).get("advice", ()))
+    if job.kind is not JobKind.PROBE:
         print_made(f"the files of job {job.id}", "asl", "job", "download", job.id)

@@ -67,6 +67,8 @@ def tune(
         test_rows_per_class=search.test_rows_per_class,
         n_seeds=search.n_seeds,
     )
+    if merged.augment and not folds[0].options.augment:
+        console.err.print("note:  some data has features only, no landmarks: trained without augmentation")
     ensure_writable(output_dir, "--output-dir")
     before = _read_before(output_dir, resume=resume)
     study = tuning.resume(before, folds, search) if before else tuning.begin(folds, search)

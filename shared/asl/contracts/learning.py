@@ -154,15 +154,15 @@ _Values = Field(min_length=1, max_length=20)
 class TuningOptions(Contract):
     """Which settings of a training are tried, and how each is judged: on groups that training never saw."""
 
-    learning_rates: Annotated[tuple[Annotated[float, Field(gt=0)], ...], _Values] = Field(
+    learning_rates: Annotated[tuple[Annotated[float, Field(ge=1e-8, le=10)], ...], _Values] = Field(
         (1e-4, 1e-3, 1e-2), description="Learning rates to try."
     )
     dropouts: Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], _Values] = Field(
         (0.2, 0.3, 0.4, 0.5), description="Dropout rates to try."
     )
-    sizes: Annotated[tuple[Annotated[str, Field(pattern=r"^[1-9]\d{0,4}(-[1-9]\d{0,4}){0,9}$")], ...], _Values] = Field(
-        ("128-64", "256-128-64", "512-256-128"), description="Hidden layer sizes to try, such as 256-128-64."
-    )
+    sizes: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}(-[1-9][0-9]{0,4}){0,9}$")], ...], _Values
+    ] = Field(("128-64", "256-128-64", "512-256-128"), description="Hidden layer sizes to try, such as 256-128-64.")
     method: TuningMethod = Field(
         TuningMethod.GRID,
         description="grid: the combinations of these values, in random order; tpe: rates between the least and the "
@@ -171,7 +171,8 @@ class TuningOptions(Contract):
     n_trials: int = Field(36, ge=1, le=1000, description="At most so many settings are tried; a grid may have fewer.")
     prune: bool = Field(
         default=True,
-        description="Give a trial up once its groups are read worse than the best trial's (Wilcoxon's test, p < 0.1).",
+        description="Give a trial up that cannot become the best any more, or whose groups are read worse than the "
+        "best trial's (Wilcoxon's test, p < 0.1).",
     )
     exclude_labels: tuple[Label, ...] = Field(
         (), max_length=100, description="Letters to leave out, such as J Z, which are movements."

@@ -235,13 +235,10 @@ def _change(place: int, values: NDArray[np.float32], usual: LetterRange) -> Chan
     change = MEASURES[place].less if is_too_much else MEASURES[place].more
     if MEASURES[place].part is HandPart.INDEX_AND_MIDDLE:
         # The index finger's tip belongs on the thumb's side of the middle finger's, unless they cross.
+        apart = values[_TIPS_APART]
         if place == _TIPS_APART and usual.low[place] < 0 and is_too_much:
             return Change.CROSS
-        return (
-            Change.UNCROSS
-            if usual.low[_TIPS_APART] > values[_TIPS_APART] and values[_TIPS_APART] < _CROSSED
-            else change
-        )
+        return Change.UNCROSS if apart < min(_CROSSED, usual.low[_TIPS_APART]) else change
     # A finger that is bent in the letter too is not to be straight, and one that is only curved not to be folded.
     if change is Change.STRAIGHTEN and usual.high[place] >= _STRAIGHT_DEGREES:
         return Change.OPEN

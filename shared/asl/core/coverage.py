@@ -16,9 +16,9 @@ class CoveragePoint:
     unsure_below: float
     """Refused is what is less confident."""
     coverage: float
-    """Share of the rows that is still answered, in (0, 1]."""
+    """Share of the rows that is still answered, in [0, 1]."""
     accuracy: float
-    """Of the answers kept, in [0, 1]."""
+    """Of the answers kept, in [0, 1]; 0 where none is."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,19 @@ class Coverage:
     El-Yaniv 2017, "Selective Classification for Deep Neural Networks")."""
     least_aurc: float
     """That of an order that puts every mistake last: what no confidence can beat at this accuracy."""
+    as_set: CoveragePoint | None = None
+    """By the model's own threshold; None where it refuses nothing."""
 
 
-def measure_coverage(confidences: NDArray[np.floating[Any]], is_right: NDArray[np.bool_]) -> Coverage:
+def measure_coverage(
+    confidences: NDArray[np.floating[Any]], is_right: NDArray[np.bool_], unsure_below: float = 0.0
+) -> Coverage:
     """Measure what refusing the least confident answers does.
 
     Args:
         confidences: (n,) of each answer, in [0, 1]; at least one.
         is_right: (n,) bool, whether each is right.
+        unsure_below: The confidence below which the model refuses to answer.
     """
     order = np.argsort(-confidences, kind="stable")
     sorted_confidences, right = confidences[order], is_right[order]
@@ -59,4 +64,11 @@ def measure_coverage(confidences: NDArray[np.floating[Any]], is_right: NDArray[n
         ),
         aurc=float(((1 - accuracy) * shares).sum()),
         least_aurc=float(least.mean()),
+        as_set=_kept(confidences, is_right, unsure_below) if unsure_below else None,
     )
+
+
+def _kept(confidences: NDArray[np.floating[Any]], is_right: NDArray[np.bool_], unsure_below: float) -> CoveragePoint:
+    is_kept = confidences >= unsure_below
+    accuracy = float(is_right[is_kept].mean()) if is_kept.any() else 0.0
+    return CoveragePoint(unsure_below, float(is_kept.mean()), accuracy)

@@ -109,7 +109,9 @@ def evaluate(
         unseen=overlap.unseen,
         rows=_rows(answers, dataset.sample_sha256, names),
         coverage=measure_coverage(
-            answers.probabilities.max(axis=1), answers.probabilities.argmax(axis=1) == answers.truth
+            answers.probabilities.max(axis=1),
+            answers.probabilities.argmax(axis=1) == answers.truth,
+            trained.unsure_below,
         ),
     )
     return replace(report, advice=of_report(report))

@@ -150,6 +150,9 @@ def draw_coverage(report: Report) -> Figure:
     accuracies = [point.accuracy for point in points]
     label = f"least confident refused first (AURC {coverage.aurc:.3f}, at best {coverage.least_aurc:.3f})"
     axes.plot([point.coverage for point in points], accuracies, color=BLUE, linewidth=2, label=label)
+    if (point := coverage.as_set) is not None:
+        told = f"as the model is set: {point.coverage:.1%} answered, {point.accuracy:.1%} of these right"
+        axes.plot([point.coverage], [point.accuracy], "o", color=VERMILION, markersize=8, clip_on=False, label=told)
     axes.set(ylim=(max(0.0, min(accuracies) - 0.05), 1.005))
     accuracy = report.all_rows.accuracy
     axes.axhline(accuracy, color=GREY, linestyle=_DASHES, label=f"refused at random: {accuracy:.1%}")

@@ -129,10 +129,13 @@ def _confusions(report: Report) -> Table:
 
 def _coverage(coverage: Coverage) -> Table:
     table = _table("Where unsure answers are refused", "share answered", "accuracy", "confidence below which refused")
-    points = coverage.points
-    for wanted in _COVERAGES:
-        point = min(points, key=lambda point: abs(point.coverage - wanted))
+    points = [min(coverage.points, key=lambda point: abs(point.coverage - wanted)) for wanted in _COVERAGES]
+    for point in points:
         table.add_row(f"{point.coverage:.1%}", f"{point.accuracy:.4f}", f"{point.unsure_below:.4f}")
+    if coverage.as_set is not None:
+        table.add_section()
+        told = f"{coverage.as_set.unsure_below:.4f}, as the model is set"
+        table.add_row(f"{coverage.as_set.coverage:.1%}", f"{coverage.as_set.accuracy:.4f}", told)
     table.caption = f"area under the risk-coverage curve {coverage.aurc:.4f}, at best {coverage.least_aurc:.4f}"
     table.caption_justify = "left"
     return table

@@ -2,7 +2,7 @@
 
 import itertools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -35,7 +35,7 @@ class Search:
             options: What is tried.
             seed: Of the order of a grid, and of what is chosen between.
         """
-        self._options, self._seed = options, seed
+        self._options, self._seed, self._n_folds = options, seed, len(study.groups)
         self._grid = shuffled_grid(options, seed) if options.method is TuningMethod.GRID else []
         self._distributions = _distributions(options)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -60,15 +60,30 @@ class Search:
         trial = self._study.ask(self._distributions)
         return trial, begun or Tried(number, **trial.params)
 
-    def is_hopeless(self, trial: Trial, step: int, accuracy: float) -> bool:
-        """Tell of a fold, and whether the trial is to be given up."""
-        trial.report(accuracy, step)
+    def is_hopeless(self, trial: Trial, accuracies: Sequence[float]) -> bool:
+        """Take up how the last fold was read, and tell whether the trial is to be given up.
+
+        It is where it would not be the best if all other groups were read without a mistake, however few there are, or
+        where Wilcoxon's test finds its groups read worse than the best trial's, which takes four or more.
+
+        Args:
+            trial: The trial.
+            accuracies: Of all folds so far, in [0, 1].
+        """
+        trial.report(accuracies[-1], len(accuracies) - 1)
+        if not self._options.prune:
+            return False
         with _quiet():  # SciPy speaks of few folds
-            return trial.should_prune()
+            return self._is_behind(accuracies) or trial.should_prune()
 
     def tell(self, trial: Trial, tried: Tried) -> None:
         """Tell how a trial has ended."""
         self._study.tell(trial, tried.mean if tried.state is TriedState.COMPLETE else None, _STATES[tried.state])
+
+    def _is_behind(self, accuracies: Sequence[float]) -> bool:
+        at_best = (sum(accuracies) + self._n_folds - len(accuracies)) / self._n_folds
+        complete = [trial.value for trial in self._study.get_trials(deepcopy=False) if trial.value is not None]
+        return at_best < max(complete, default=0)
 
     def _frozen(self, tried: Tried) -> optuna.trial.FrozenTrial:
         return create_trial(

@@ -102,7 +102,7 @@ class _Tuner:
                     self._note(tried)
                     self._after_fold(self._study)
                 is_last = step + 1 == len(self._folds)
-                if self._search.is_hopeless(trial, step, tried.accuracies[step]) and not is_last:
+                if self._search.is_hopeless(trial, tried.accuracies[: step + 1]) and not is_last:
                     tried = replace(tried, state=TriedState.PRUNED)
                     break
             else:
