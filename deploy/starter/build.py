@@ -12,7 +12,9 @@ import numpy as np
 import photographs
 
 from asl.core import checkpoint as checkpoints
-from asl.core.synthetic.shapes import LEARNED, NAMED
+from asl.core.hand import LETTERS, MOTION_LETTERS
+from asl.core.synthetic.shapes import LEARNED, NAMED, as_found
+from asl.core.synthetic.signers import sample_landmarks
 from asl.core.synthetic.variants import FORMS, HANGING, sample_form, sample_hanging
 
 _HERE: Final = Path(__file__).parent
@@ -29,6 +31,8 @@ _N_AT_ONCE: Final = 2
 """Cross-validations at once, each on one core."""
 _N_DRAWN: Final = 20
 """Hands of each letter in a form or from a view that most sources lack."""
+_N_USUAL: Final = 10
+"""Hands of each letter in its usual form."""
 _DRAWING_SEED: Final = 4
 _STILL: Final = ("--exclude-labels", "J", "Z", "--non-letter-share", 0)
 _BEFORE: Final = (*_STILL, "--feature-schema", "asl84-v1", "--no-normalise-input")
@@ -69,17 +73,19 @@ def main(data: Path) -> None:
 
 
 def _draw_forms(path: Path) -> Path:
-    """Draw letters in forms and from views that most sources lack."""
+    """Draw letters in forms and from views that most sources lack, and a few of each in its usual form."""
     rng = np.random.default_rng(_DRAWING_SEED)
-    hands = [sample_form(letter, _N_DRAWN, rng) for letter in FORMS]
-    hands += [sample_hanging(letter, _N_DRAWN, rng) for letter in HANGING]
-    letters = [*FORMS, *HANGING]
-    ones = np.ones(_N_DRAWN * len(letters), np.int32)
+    hands = [(letter, sample_form(letter, _N_DRAWN, rng)) for letter in FORMS]
+    hands += [(letter, sample_hanging(letter, _N_DRAWN, rng)) for letter in HANGING]
+    still = [letter for letter in LETTERS if letter not in MOTION_LETTERS]
+    hands += [(letter, as_found([sample_landmarks(letter, rng) for _ in range(_N_USUAL)], rng)) for letter in still]
+    labels = np.concatenate([np.full(len(part), letter) for letter, part in hands])
+    ones = np.ones(len(labels), np.int32)
     found = path.with_name("drawn_landmarks.npz")
     np.savez(
         found,
-        landmarks=np.concatenate(hands),
-        labels=np.repeat(letters, _N_DRAWN),
+        landmarks=np.concatenate([part for _, part in hands]),
+        labels=labels,
         handedness=np.full(len(ones), "Right"),
         image_width=ones,
         image_height=ones,
@@ -135,6 +141,7 @@ def _publish(model: Path, tables: dict[str, str]) -> None:
         n_seeds=_N_SEEDS,
         n_test_rows=_N_TEST_ROWS,
         n_drawn=_N_DRAWN,
+        n_usual=_N_USUAL,
         n_named=len(NAMED),
         n_learned=len(LEARNED),
         **tables,
