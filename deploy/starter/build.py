@@ -60,9 +60,9 @@ def main(data: Path) -> None:
             name: pool.submit(_cross_validate, sources, extra, _n_seeds(name), options)
             for name, (extra, options) in columns.items()
         }
-        on_photographs = pool.submit(_read_photographs, data / "images", (sources, more, drawn))
         reports = {name: report.result() for name, report in running.items()}
-        tables = on_photographs.result() | _false_hands(data / "negatives")
+    counts = _search_photographs(data / "images")
+    tables = cards.photograph_tables(counts, reports[cards.STARTER], _CHOSEN_ON) | _false_hands(data / "negatives")
     (_BUILD / "reports.json").write_text(json.dumps(reports, indent=2) + "\n", encoding="utf-8")
     starter = reports[cards.STARTER]
     fitted = [
@@ -110,14 +110,10 @@ def _cross_validate(
     return report
 
 
-def _read_photographs(folder: Path, trained_on: tuple[Path, ...]) -> dict[str, str]:
-    """Find the hands in all photographs, and read them with models that saw no source they are tested on."""
+def _search_photographs(folder: Path) -> photographs.Counts:
     found = _BUILD / "photographs.npz"
     _asl("prepare-dataset", "--input-dir", folder, "--output-file", found)
-    options = ("--config", _RECIPE, "--seeds", _N_SEEDS, "--device", "cpu")
-    report = _asl("cross-validate", "--data-file", found, "--train-only-file", *trained_on, *options)
-    counts = photographs.count(folder, found.with_suffix(".skipped.csv"))
-    return cards.photograph_tables(counts, photographs.accuracies(counts, report), _CHOSEN_ON)
+    return photographs.count(folder, found.with_suffix(".skipped.csv"))
 
 
 def _false_hands(folder: Path) -> dict[str, str]:
