@@ -33,6 +33,8 @@ _N_AT_ONCE: Final = 2
 """Cross-validations at once, each on one core."""
 _N_DRAWN: Final = 20
 """Hands of each letter in a form or from a view that most sources lack."""
+_N_HANGING: Final = 20
+"""Hands each of M and N with the fingers hanging down."""
 _N_USUAL: Final = 10
 """Hands of each letter in its usual form."""
 _DRAWING_SEED: Final = 4
@@ -79,7 +81,7 @@ def _draw_forms(path: Path) -> Path:
     """Draw letters in forms and from views that most sources lack, and a few of each in its usual form."""
     rng = np.random.default_rng(_DRAWING_SEED)
     hands = [(letter, sample_form(letter, _N_DRAWN, rng)) for letter in FORMS]
-    hands += [(letter, sample_hanging(letter, _N_DRAWN, rng)) for letter in HANGING]
+    hands += [(letter, sample_hanging(letter, _N_HANGING, rng)) for letter in HANGING]
     still = [letter for letter in LETTERS if letter not in MOTION_LETTERS]
     hands += [(letter, as_found([sample_landmarks(letter, rng) for _ in range(_N_USUAL)], rng)) for letter in still]
     labels = np.concatenate([np.full(len(part), letter) for letter, part in hands])
@@ -147,6 +149,7 @@ def _publish(model: Path, tables: dict[str, str]) -> None:
         n_compared_seeds=_N_COMPARED_SEEDS,
         n_test_rows=_N_TEST_ROWS,
         n_drawn=_N_DRAWN,
+        n_hanging=_N_HANGING,
         n_usual=_N_USUAL,
         n_named=len(NAMED),
         n_learned=len(LEARNED),
