@@ -12,7 +12,9 @@ import numpy as np
 import photographs
 
 from asl.core import checkpoint as checkpoints
-from asl.core.synthetic.shapes import LEARNED, NAMED
+from asl.core.hand import LETTERS, MOTION_LETTERS
+from asl.core.synthetic.shapes import LEARNED, NAMED, as_found
+from asl.core.synthetic.signers import sample_landmarks
 from asl.core.synthetic.variants import FORMS, HANGING, sample_form, sample_hanging
 
 _HERE: Final = Path(__file__).parent
@@ -22,6 +24,8 @@ _BUILD: Final = _HERE.parents[1] / "build" / "starter"
 _CHOSEN_ON: Final = frozenset({"clean", "collection", "frames", "normalised"})
 """Sources on which settings were chosen."""
 _N_SEEDS: Final = 3
+_N_COMPARED_SEEDS: Final = 2
+"""Of the columns that the starter is compared with."""
 _N_TEST_ROWS: Final = 40
 """Of each letter and source."""
 _MAX_BYTES: Final = 1_000_000
@@ -29,6 +33,10 @@ _N_AT_ONCE: Final = 2
 """Cross-validations at once, each on one core."""
 _N_DRAWN: Final = 20
 """Hands of each letter in a form or from a view that most sources lack."""
+_N_HANGING: Final = 20
+"""Hands each of M and N with the fingers hanging down."""
+_N_USUAL: Final = 10
+"""Hands of each letter in its usual form."""
 _DRAWING_SEED: Final = 4
 _STILL: Final = ("--exclude-labels", "J", "Z", "--non-letter-share", 0)
 _BEFORE: Final = (*_STILL, "--feature-schema", "asl84-v1", "--no-normalise-input")
@@ -51,11 +59,12 @@ def main(data: Path) -> None:
     }
     with ThreadPoolExecutor(_N_AT_ONCE) as pool:
         running = {
-            name: pool.submit(_cross_validate, sources, extra, options) for name, (extra, options) in columns.items()
+            name: pool.submit(_cross_validate, sources, extra, _n_seeds(name), options)
+            for name, (extra, options) in columns.items()
         }
-        on_photographs = pool.submit(_read_photographs, data / "images", (sources, more, drawn))
         reports = {name: report.result() for name, report in running.items()}
-        tables = on_photographs.result() | _false_hands(data / "negatives")
+    counts = _search_photographs(data / "images")
+    tables = cards.photograph_tables(counts, reports[cards.STARTER], _CHOSEN_ON) | _false_hands(data / "negatives")
     (_BUILD / "reports.json").write_text(json.dumps(reports, indent=2) + "\n", encoding="utf-8")
     starter = reports[cards.STARTER]
     fitted = [
@@ -69,17 +78,19 @@ def main(data: Path) -> None:
 
 
 def _draw_forms(path: Path) -> Path:
-    """Draw letters in forms and from views that most sources lack."""
+    """Draw letters in forms and from views that most sources lack, and a few of each in its usual form."""
     rng = np.random.default_rng(_DRAWING_SEED)
-    hands = [sample_form(letter, _N_DRAWN, rng) for letter in FORMS]
-    hands += [sample_hanging(letter, _N_DRAWN, rng) for letter in HANGING]
-    letters = [*FORMS, *HANGING]
-    ones = np.ones(_N_DRAWN * len(letters), np.int32)
+    hands = [(letter, sample_form(letter, _N_DRAWN, rng)) for letter in FORMS]
+    hands += [(letter, sample_hanging(letter, _N_HANGING, rng)) for letter in HANGING]
+    still = [letter for letter in LETTERS if letter not in MOTION_LETTERS]
+    hands += [(letter, as_found([sample_landmarks(letter, rng) for _ in range(_N_USUAL)], rng)) for letter in still]
+    labels = np.concatenate([np.full(len(part), letter) for letter, part in hands])
+    ones = np.ones(len(labels), np.int32)
     found = path.with_name("drawn_landmarks.npz")
     np.savez(
         found,
-        landmarks=np.concatenate(hands),
-        labels=np.repeat(letters, _N_DRAWN),
+        landmarks=np.concatenate([part for _, part in hands]),
+        labels=labels,
         handedness=np.full(len(ones), "Right"),
         image_width=ones,
         image_height=ones,
@@ -88,21 +99,23 @@ def _draw_forms(path: Path) -> Path:
     return path
 
 
-def _cross_validate(sources: Path, extra: tuple[Path, ...], options: tuple[object, ...]) -> dict[str, Any]:
-    caps = ("--test-rows-per-class", _N_TEST_ROWS, "--seeds", _N_SEEDS, "--device", "cpu")
+def _n_seeds(column: str) -> int:
+    return _N_SEEDS if column == cards.STARTER else _N_COMPARED_SEEDS
+
+
+def _cross_validate(
+    sources: Path, extra: tuple[Path, ...], n_seeds: int, options: tuple[object, ...]
+) -> dict[str, Any]:
+    caps = ("--test-rows-per-class", _N_TEST_ROWS, "--seeds", n_seeds, "--device", "cpu")
     more = ("--train-only-file", *extra) if extra else ()
     report: dict[str, Any] = _asl("cross-validate", "--data-file", sources, "--config", _RECIPE, *caps, *more, *options)
     return report
 
 
-def _read_photographs(folder: Path, trained_on: tuple[Path, ...]) -> dict[str, str]:
-    """Find the hands in all photographs, and read them with models that saw no source they are tested on."""
+def _search_photographs(folder: Path) -> photographs.Counts:
     found = _BUILD / "photographs.npz"
     _asl("prepare-dataset", "--input-dir", folder, "--output-file", found)
-    options = ("--config", _RECIPE, "--seeds", _N_SEEDS, "--device", "cpu")
-    report = _asl("cross-validate", "--data-file", found, "--train-only-file", *trained_on, *options)
-    counts = photographs.count(folder, found.with_suffix(".skipped.csv"))
-    return cards.photograph_tables(counts, photographs.accuracies(counts, report), _CHOSEN_ON)
+    return photographs.count(folder, found.with_suffix(".skipped.csv"))
 
 
 def _false_hands(folder: Path) -> dict[str, str]:
@@ -133,8 +146,11 @@ def _publish(model: Path, tables: dict[str, str]) -> None:
         n_train=options["split"]["n_train"],
         sha256=trained.sha256,
         n_seeds=_N_SEEDS,
+        n_compared_seeds=_N_COMPARED_SEEDS,
         n_test_rows=_N_TEST_ROWS,
         n_drawn=_N_DRAWN,
+        n_hanging=_N_HANGING,
+        n_usual=_N_USUAL,
         n_named=len(NAMED),
         n_learned=len(LEARNED),
         **tables,

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from statistics import fmean
 from typing import Any, Final
 
-from photographs import Counts
+from photographs import Counts, accuracies
 
 from asl.core.hand import LETTERS
 from asl.core.non_letters import BETWEEN_LETTERS
@@ -37,21 +37,20 @@ def tables(reports: dict[str, Report], chosen_on: Collection[str]) -> dict[str, 
     }
 
 
-def photograph_tables(
-    counts: Counts, accuracies: Sequence[Sequence[str | float]], chosen_on: Collection[str]
-) -> dict[str, str]:
+def photograph_tables(counts: Counts, report: Report, chosen_on: Collection[str]) -> dict[str, str]:
     """Write the tables of hands found in photographs, and of letters read where one not found is an error.
 
     Args:
         counts: See `photographs.count`.
-        accuracies: See `photographs.accuracies`.
+        report: Of models as the starter is.
         chosen_on: Sources on which settings were chosen; the others get a star.
 
     Returns:
         Each table's text, by the name of its place in the card.
     """
-    rows = [[_starred(str(row[0]), chosen_on), *(_share(float(value)) for value in row[1:])] for row in accuracies]
-    columns = list(zip(*accuracies, strict=True))[1:]
+    numbers = accuracies(counts, report)
+    rows = [[_starred(str(row[0]), chosen_on), *(_share(float(value)) for value in row[1:])] for row in numbers]
+    columns = list(zip(*numbers, strict=True))[1:]
     rows.append(["**mean**", *(_share(fmean(map(float, column))) for column in columns)])
     heads = ["source", "hand found", "read right of these", "of all photographs", "of all, A-Z"]
     found = {letter: fmean(counts.found([source], [letter]) for source in counts.sources) for letter in LETTERS}

@@ -58,18 +58,19 @@ def accuracies(counts: Counts, report: dict[str, Any]) -> list[list[str | float]
 
     Args:
         counts: See `count`.
-        report: Of `asl cross-validate` on all hands that were found.
+        report: Of `asl cross-validate`.
 
     Returns:
-        Rows of source, share found, share read right of the found, and of all photographs; these three without J and Z,
-        and then the last one of A to Z.
+        Rows of source, share found, share of the found that is read right, and of all photographs, which is their
+        product; these three without J and Z. Then the last one of A to Z.
     """
+    groups = [group for group in report["groups"] if group["group"] in counts.sources]
     rows: list[list[str | float]] = []
-    for group in report["groups"]:
+    for group in groups:
         source = group["group"]
-        found = counts.found([source], _STILL)
-        whole = counts.found([source], LETTERS) * group["accuracy"]
-        rows.append([source, found, group["still_accuracy"], found * group["still_accuracy"], whole])
+        found, whole = counts.found([source], _STILL), counts.found([source], LETTERS)
+        right = group["still_accuracy"]
+        rows.append([source, found, right, found * right, whole * group["accuracy"]])
     return sorted(rows, key=lambda row: row[3])
 
 

@@ -47,7 +47,7 @@ class Device(StrEnum):
 
 
 MinDetectionConfidence = Annotated[
-    float, Field(ge=0, le=1, description="Minimum confidence for hand detection; try 0.3 to 0.7.")
+    float, Field(ge=0, le=1, description="Minimum confidence for hand detection; try 0.15 to 0.7.")
 ]
 MinTrackingConfidence = Annotated[
     float, Field(ge=0, le=1, description="Minimum confidence for following a hand from frame to frame.")
@@ -58,7 +58,7 @@ MaxNumHands = Annotated[int, Field(ge=1, le=10, description="How many hands to l
 class ExtractionOptions(Contract):
     """How hands are looked for in a picture."""
 
-    min_detection_confidence: MinDetectionConfidence = 0.5
+    min_detection_confidence: MinDetectionConfidence = 0.3
     min_tracking_confidence: MinTrackingConfidence = 0.5
     max_num_hands: MaxNumHands = 1
 
@@ -66,7 +66,7 @@ class ExtractionOptions(Contract):
 class PreparationOptions(Contract):
     """How a folder of photographs becomes a data set."""
 
-    min_detection_confidence: MinDetectionConfidence = 0.5
+    min_detection_confidence: MinDetectionConfidence = 0.3
     augment_images: int = Field(
         0,
         ge=0,

@@ -105,7 +105,7 @@ def to_dataset(samples: Sequence[Sample]) -> Dataset:
     if not found:
         raise DatasetInvalid(
             f"expected hands in the photographs, found none in {len(samples)}",
-            hint="Check that hands are well lit and whole; try a lower --min-detection-confidence such as 0.3.",
+            hint="Check that hands are well lit and whole; try a lower --min-detection-confidence such as 0.15.",
         )
     return dataset.from_landmarks(
         landmarks=np.stack([hand.landmarks for _, hand in found]),

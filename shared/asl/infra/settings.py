@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     hand_landmarker_path: Path | None = Field(
         None, description="The hand landmarker's model file; one in the user's cache folder where unset."
     )
-    min_detection_confidence: MinDetectionConfidence = 0.5
+    min_detection_confidence: MinDetectionConfidence = 0.3
     min_tracking_confidence: MinTrackingConfidence = 0.5
     max_num_hands: MaxNumHands = 1
     recognition_threads: int = Field(

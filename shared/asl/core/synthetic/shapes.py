@@ -1,6 +1,7 @@
 """Hand shapes that are no letters: drawn at random, to train on, and ones with names, to test on."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +95,7 @@ def place(angles: HandAngles, view: FloatArray, rng: np.random.Generator) -> Flo
     return pose_hand(angles.limited(), vary_bones(rng)).joints @ turn.T
 
 
-def as_found(hands: list[FloatArray], rng: np.random.Generator) -> NDArray[np.float32]:
+def as_found(hands: Sequence[NDArray[np.floating[Any]]], rng: np.random.Generator) -> NDArray[np.float32]:
     """Return hands as MediaPipe finds them: of no size in particular, flatter, and inexact."""
     points = np.array(hands)
     points /= np.linalg.norm(points, axis=2).max(axis=1)[:, None, None]
