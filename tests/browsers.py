@@ -16,7 +16,8 @@ FRAMES_PER_S = 30
 _OPTIONS = ["--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader"]  # WebGL without a GPU
 _RECORDER = """
 (() => {
-  const KINDS = {photos: "photograph", letters: "letter", matrix: "cell", files: "file", "sample-strip": "drawn hand"};
+  const KINDS = {photos: "photograph", letters: "letter", matrix: "cell", files: "file", "sample-strip": "drawn hand",
+    suggestions: "suggestion"};
   const PLACES = {".bar": "every", ".code .row": "every", ".actions": "job"};
   const kept = {};
   const read = (name) => JSON.parse(localStorage.getItem(`test-${name}`) ?? "[]");
@@ -26,7 +27,7 @@ _RECORDER = """
     const screen = place ? PLACES[place] : button.closest("main")?.dataset.screen;
     const kind = Object.keys(KINDS).find((name) => button.closest(`.${name}`));
     const said = (button.getAttribute("aria-label") || button.textContent).trim();
-    const general = said.replace(/[0-9]+([.,][0-9]+)?/g, "#").replace(/\\b[A-Z]\\b/g, "?");
+    const general = said.replace(/[0-9]+([.,][0-9]+)?/g, "#").replace(/\\b[A-Z]\\b/g, "?").replace("Copied", "Copy");
     return `${screen}: ${kind ? KINDS[kind] : general}`;
   };
   const note = (name, button) => {

@@ -1,15 +1,11 @@
 """The page in a real browser: served from here alone, small, and of use without a camera."""
 
-import asyncio
 import gzip
 import re
 
 import httpx
 import pytest
 from browsers import Visit
-from fastapi import FastAPI
-
-from services.gateway.routes import page
 
 FIRST_LOAD_LIMIT_BYTES = 250_000
 
@@ -84,18 +80,3 @@ def test_without_leave_for_the_camera_the_page_says_what_to_do(browser, service)
         problem.wait_for()
         assert "may not be used" in problem.inner_text()
         assert visit.page.get_by_role("button", name="Read a photograph").is_visible()
-
-
-def test_without_the_fetched_files_the_page_says_how_to_get_them(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    app = FastAPI()
-    app.include_router(page.router)
-    page.install(app)
-
-    async def look():
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
-            return [await client.get(path) for path in ("/", "/page/style/base.css", "/page/vendor/preact.mjs")]
-
-    hint, own, fetched = asyncio.run(look())
-    assert (hint.status_code, "asl page" in hint.text) == (200, True)
-    assert (own.status_code, fetched.status_code) == (200, 404)

@@ -56,7 +56,7 @@ def test_words_are_read_as_they_are_spelled(page):
     suggestions = page.get_by_role("group", name="Words that may be meant").get_by_role("button")
     expect(suggestions.first).to_be_visible(timeout=30_000)
     meant = suggestions.last.evaluate("button => (button.click(), button.innerText)")
-    assert word.input_value().startswith(f"{meant} ")
+    assert f"{meant} " in word.input_value()
     wait_until(lambda: _n_in_order(word.input_value().rpartition(" ")[2]) >= 3)
     page.get_by_label("Read whole words").uncheck()
 

@@ -1,5 +1,6 @@
 """The page's third-party files: fetched whole and unaltered, or not at all."""
 
+import asyncio
 import http.server
 import io
 import json
@@ -11,7 +12,11 @@ import tarfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
+from fastapi import FastAPI
+
+from services.gateway.routes import page
 
 _PAGE = [sys.executable, "-m", "asl.cli.main", "page"]
 
@@ -99,3 +104,18 @@ def test_many_processes_may_fetch_at_once(tmp_path):
     assert [entry["letter"] for entry in json.loads((made / "samples" / "index.json").read_text())] == [
         *"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     ]
+
+
+def test_without_the_fetched_files_the_page_says_how_to_get_them(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    app = FastAPI()
+    app.include_router(page.router)
+    page.install(app)
+
+    async def look():
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+            return [await client.get(path) for path in ("/", "/page/style/base.css", "/page/vendor/preact.mjs")]
+
+    hint, own, fetched = asyncio.run(look())
+    assert (hint.status_code, "asl page" in hint.text) == (200, True)
+    assert (own.status_code, fetched.status_code) == (200, 404)
