@@ -168,8 +168,7 @@ class Speller:
         """The little finger goes down, hooks to the signer's other side, and up, as the forearm turns."""
         rng = self._rng
         down, hook, up = rng.uniform(0.02, 0.07), rng.uniform(0.015, 0.06), rng.uniform(0.0, 0.035)
-        turn = rng.uniform(50.0, 140.0) * self._is_turning
-        dip = rng.uniform(5.0, 40.0 + 4.0 * self._looseness_deg)
+        turn, dip = rng.uniform(50.0, 140.0) * self._is_turning, rng.uniform(5.0, 40.0)
         lean = rng.uniform(0.0, 45.0)
         track.add(0.0, 0.55 * seconds, {Y: down, PITCH: dip})
         track.add(0.3 * seconds, 0.85 * seconds, {X: hook, ROLL: lean})
