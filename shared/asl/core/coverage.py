@@ -36,6 +36,19 @@ class Coverage:
     """By the model's own threshold; None where it refuses nothing."""
 
 
+def coverage_of(
+    probabilities: NDArray[np.floating[Any]], labels: NDArray[np.integer[Any]], unsure_below: float = 0.0
+) -> Coverage:
+    """Measure what refusing the least confident answers does, as `measure_coverage`.
+
+    Args:
+        probabilities: (n, classes), each row sums to 1; at least one row.
+        labels: (n,) int.
+        unsure_below: The confidence below which the model refuses to answer.
+    """
+    return measure_coverage(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels, unsure_below)
+
+
 def measure_coverage(
     confidences: NDArray[np.floating[Any]], is_right: NDArray[np.bool_], unsure_below: float = 0.0
 ) -> Coverage:

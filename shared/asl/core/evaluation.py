@@ -12,7 +12,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from asl.core.calibration import expected_calibration_error, reliability_bins
 from asl.core.checkpoint import TrainedModel, row_hashes
-from asl.core.coverage import measure_coverage
+from asl.core.coverage import coverage_of
 from asl.core.dataset import Dataset, relabel, with_schema
 from asl.core.features import SCHEMAS
 from asl.core.hand import MOTION_LETTERS
@@ -108,11 +108,7 @@ def evaluate(
         n_rows_validated_on=overlap.n_validated_on,
         unseen=overlap.unseen,
         rows=_rows(answers, dataset.sample_sha256, names),
-        coverage=measure_coverage(
-            answers.probabilities.max(axis=1),
-            answers.probabilities.argmax(axis=1) == answers.truth,
-            trained.unsure_below,
-        ),
+        coverage=coverage_of(answers.probabilities, answers.truth, trained.unsure_below),
     )
     return replace(report, advice=of_report(report))
 
