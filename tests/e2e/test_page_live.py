@@ -36,14 +36,10 @@ def test_the_film_is_read_and_spelled(visit, page, service):
     page.get_by_role("button", name="Start the camera").click()
     page.get_by_label("Hold for").select_option("0.4 s")
     page.wait_for_selector(".letter:not(.unsure)", timeout=60_000)
-    read = []
-    deadline = time.monotonic() + FILM_S + 1
-    while _n_in_order(read) < N_READ_AT_LEAST:
-        assert time.monotonic() < deadline, read
-        shown = page.evaluate("document.querySelector('.letter:not(.unsure)')?.innerText")
-        if shown and shown != (read[-1] if read else None):
-            read.append(shown)
-        page.wait_for_timeout(50)
+    read = _read_once(page)
+    if _n_in_order(read) < N_READ_AT_LEAST:  # a busy machine may have missed some: once more from the beginning
+        read = _read_once(page)
+    assert _n_in_order(read) >= N_READ_AT_LEAST, read
     assert len(set(page.get_by_test_id("word").input_value()) & set(STILL_LETTERS)) >= N_READ_AT_LEAST / 2
     assert visit.hosts == {f"127.0.0.1:{service.port}"}
     assert not visit.complaints
@@ -105,6 +101,7 @@ def test_the_colours_are_chosen_and_kept(page):
 def test_a_key_is_kept_in_this_browser(page, service):
     page.goto(f"{service.url}/#/system")
     expect(page.locator(".checks li")).not_to_have_count(0)
+    page.locator("summary", has_text="Do this from code").click()
     for key in ("secret", ""):
         page.get_by_label("API key").fill(key)
         page.get_by_role("button", name="Save").click()
@@ -123,6 +120,18 @@ def _choose(page, content):
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Read a photograph").click()
     chooser.value.set_files({"name": "v.jpg", "mimeType": "image/jpeg", "buffer": content})
+
+
+def _read_once(page):
+    """Return the letters of one round of the film at most, in the order in which they were shown."""
+    read = []
+    deadline = time.monotonic() + FILM_S + 1
+    while time.monotonic() < deadline and _n_in_order(read) < N_READ_AT_LEAST:
+        shown = page.evaluate("document.querySelector('.letter:not(.unsure)')?.innerText")
+        if shown and shown != (read[-1] if read else None):
+            read.append(shown)
+        page.wait_for_timeout(50)
+    return read
 
 
 def _n_in_order(read):
