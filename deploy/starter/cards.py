@@ -53,7 +53,9 @@ def photograph_tables(counts: Counts, report: Report, chosen_on: Collection[str]
     columns = list(zip(*numbers, strict=True))[1:]
     rows.append(["**mean**", *(_share(fmean(map(float, column))) for column in columns)])
     heads = ["source", "hand found", "read right of these", "of all photographs", "of all, A-Z"]
-    found = {letter: fmean(counts.found([source], [letter]) for source in counts.sources) for letter in LETTERS}
+    found = {
+        letter: fmean(counts.found([source], [letter]) for source in counts.with_letter(letter)) for letter in LETTERS
+    }
     rarely = sorted(found.items(), key=lambda item: item[1])[:_N_RARELY_FOUND]
     return {
         "photographs": _table(heads, rows),

@@ -34,6 +34,10 @@ class Counts:
         """All sources, sorted."""
         return sorted({source for source, _ in self.all})
 
+    def with_letter(self, letter: str) -> list[str]:
+        """Tell the sources that have photographs of a letter, sorted."""
+        return sorted(source for source, name in self.all if name == letter)
+
     def found(self, sources: Iterable[str], letters: Iterable[str]) -> float:
         """Tell the share of photographs in which a hand is found."""
         keys = [(source, letter) for source in sources for letter in letters]
