@@ -100,8 +100,13 @@ def assert_goes_on_elsewhere(client, job):
     assert "going on after epoch" in client.jobs.log(job.id)
 
 
-def test_a_worker_killed_in_training_is_relieved(stack, client, dataset):
+@pytest.fixture
+def _two_trainers(stack):
     stack.up("--no-recreate", "--scale", "worker-gpu=2")
+
+
+@pytest.mark.usefixtures("_two_trainers")
+def test_a_worker_killed_in_training_is_relieved(stack, client, dataset):
     job = start_training(client, dataset)
     holder = stack.holder(job.id, "worker-gpu")
 
@@ -112,6 +117,7 @@ def test_a_worker_killed_in_training_is_relieved(stack, client, dataset):
     stack.docker("start", holder)
 
 
+@pytest.mark.usefixtures("_two_trainers")
 def test_a_worker_told_to_stop_in_training_saves_and_leaves(stack, client, dataset):
     job = start_training(client, dataset)
     holder = stack.holder(job.id, "worker-gpu")
@@ -124,6 +130,7 @@ def test_a_worker_told_to_stop_in_training_saves_and_leaves(stack, client, datas
     stack.docker("start", holder)
 
 
+@pytest.mark.usefixtures("_two_trainers")
 def test_a_worker_cut_off_from_the_network_loses_its_job_to_another(stack, client, dataset):
     job = start_training(client, dataset)
     holder = stack.holder(job.id, "worker-gpu")
