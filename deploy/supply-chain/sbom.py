@@ -117,11 +117,12 @@ def main() -> None:
 
 def _python_package(package: locks.Pinned) -> Component:
     """Describe a package with the hashes of all its files, of which the lock lets one be installed."""
-    component = _component(package.name, package.version, PackageURL("pypi", None, package.name, package.version))
+    url = PackageURL("pypi", None, package.name, package.version)
+    component = _component(package.name, package.version, url)
     component.external_references.add(
         ExternalReference(
             type=ExternalReferenceType.DISTRIBUTION,
-            url=XsUri(f"https://pypi.org/project/{package.name}/{package.version}/"),
+            url=XsUri(str(url)),
             hashes=[HashType(alg=HashAlgorithm.SHA_256, content=digest) for digest in package.sha256],
         )
     )
