@@ -27,6 +27,16 @@ class SpanReceiver(ThreadingHTTPServer):
             assert time.monotonic() < deadline, [one[:2] for one in self.spans]
             time.sleep(0.05)
 
+    def wait_for_job(self, job_id):
+        """Wait until there is the span of a job's attempt, and return it."""
+        deadline = time.monotonic() + 30
+        while True:
+            for _, _, span in list(self.spans):
+                if values(span.attributes).get("asl.job") == job_id:
+                    return span
+            assert time.monotonic() < deadline, [one[:2] for one in self.spans]
+            time.sleep(0.05)
+
 
 class _Handler(BaseHTTPRequestHandler):
     def do_POST(self):

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import httpx
+import pytest
 from account import Account, account_of, n_fenced
 from platforms import PlatformProcess
 from sqlalchemy import func, select
@@ -21,6 +22,7 @@ from asl.errors import Unavailable
 from asl.infra.tables import Job
 
 IS_LONG = os.environ.get("ASL_CHAOS") == "long"
+only_long = pytest.mark.skipif(not IS_LONG, reason="`make chaos` does it; the short run has others like it")
 """Whether the figures are those of the fault list (`make chaos`) or smaller ones, for every change."""
 
 _DEAD_S = 1.0

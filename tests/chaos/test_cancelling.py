@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from at_work import Machine, bring_up
 from databases import KINDS, fresh_url
-from storm import IS_LONG
+from storm import IS_LONG, only_long
 
 from asl.contracts import ENDED, JobState
 
@@ -101,7 +101,7 @@ def check_end(machine, job_id, job, told):
     assert len(machine.artifacts(job_id)) == (job.state == JobState.SUCCEEDED)
 
 
-@pytest.mark.skipif(not IS_LONG, reason="takes a worker more; `make chaos` does it")
+@only_long
 def test_a_job_cancelled_while_its_worker_is_dead_is_cancelled_and_does_not_run_again(machine):
     worker = machine.workers[0]
     bring_up(worker)

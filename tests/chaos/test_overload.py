@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from platforms import OneMachine
-from storm import IS_LONG
+from storm import IS_LONG, only_long
 
 from asl.cli.load import Connection, Target, drive, percentile
 from asl.client import Client
@@ -77,6 +77,7 @@ def test_a_refusal_says_when_to_come_again(target, requests):
     assert call(target, requests[0]).status == 200
 
 
+@only_long
 def test_recognition_goes_before_jobs_that_want_all_cores(machine, target, requests, hand_jpeg):
     idle = drive(target, requests, seconds=SECONDS)
     ids = start_trainings(machine, hand_jpeg)

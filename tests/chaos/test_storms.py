@@ -18,7 +18,7 @@ from faults import (
 )
 from platforms import OneMachine
 from redis import Redis
-from storm import IS_LONG, Storm
+from storm import IS_LONG, Storm, only_long
 
 from asl.infra import components, schema
 
@@ -55,6 +55,7 @@ def test_everything_at_once(stack, note):
     assert storm.hits.keys() >= {"worker killed", "Redis killed", "Postgres killed", "dispatcher killed"}
 
 
+@only_long
 def test_redis_emptied(stack, note):
     storm = Storm(stack, "R4", N_JOBS)
 
@@ -68,6 +69,7 @@ def test_redis_emptied(stack, note):
     assert storm.hits["Redis emptied"] == 1
 
 
+@only_long
 def test_redis_frozen(stack, note):
     calm_s, freeze_s = (15, 60) if IS_LONG else (6, 12)
     storm = Storm(stack, "R5", N_JOBS, rate_per_s=N_JOBS / (calm_s + freeze_s))
@@ -96,6 +98,7 @@ def test_redis_frozen(stack, note):
         assert p99_s < _MAX_POST_P99_S
 
 
+@only_long
 def test_redis_absent_at_the_start(stack, note, hand_jpeg, landmarker_path):
     assert landmarker_path.exists()  # without it the gateway has nothing to recognize with
     stack.stop()
@@ -114,6 +117,7 @@ def test_redis_absent_at_the_start(stack, note, hand_jpeg, landmarker_path):
     _wait_for_broker(stack, is_well=True)
 
 
+@only_long
 def test_postgres_restarted(stack, note):
     n_times, every_s = (10, 3.0) if IS_LONG else (4, 1.5)
     storm = Storm(stack, "R7", N_JOBS, rate_per_s=N_JOBS / (n_times * (every_s + 1.5)))

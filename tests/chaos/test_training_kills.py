@@ -8,7 +8,7 @@ import time
 import pytest
 from at_work import Machine, bring_up, pid_of
 from factories import make_dataset
-from storm import IS_LONG
+from storm import IS_LONG, only_long
 
 from asl.contracts import EventKind, JobKind, JobState
 from asl.core import dataset
@@ -101,6 +101,7 @@ def test_a_training_killed_at_random_moments_ends_with_the_same_weights(machine,
     assert any("going on after epoch" in line for line in machine.lines(job_id))
 
 
+@only_long
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(machine, worker, request_, whole):
     job_id = add(machine, request_)
     job = machine.wait_until(job_id, lambda job: job.checkpoint and len(job.checkpoint["checkpoints"]) > 1)
@@ -123,6 +124,7 @@ def damage(machine, key):
     path.write_bytes(content)
 
 
+@only_long
 def test_a_training_whose_worker_is_told_to_end_goes_on_elsewhere_where_it_was(machine, worker, request_, whole):
     job_id = add(machine, request_)
     machine.wait_until(job_id, lambda job: job.progress and job.progress["epoch"] >= 5)

@@ -101,8 +101,7 @@ def test_a_job_that_fails_is_marked_in_its_trace(one_machine):
     ended = one_machine.wait_until_ended(row.id)
     assert ended["state"] == "failed"
 
-    ((_, _, work),) = one_machine.receiver.wait_for(None, "job export")
-
+    work = one_machine.receiver.wait_for_job(row.id)
     assert work.status.code == Status.STATUS_CODE_ERROR
     assert work.status.message == ended["error"]["code"]
     assert not work.parent_span_id, "a job that nobody traced begins a trace"

@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import json
+import os
 import re
 import time
 from collections.abc import Callable
@@ -95,7 +96,7 @@ def test_too_many_at_once_are_told_when_to_come_back(service: Any, hand_jpeg: Re
     answers = asyncio.run(flood())
     refused = [answer for answer in answers if answer.status_code == 503]
     served = [answer for answer in answers if answer.status_code == 200]
-    assert len(served) >= 5
+    assert len(served) >= 2 * (os.cpu_count() or 1)  # one at work and one that waits, at least, for each core
     assert refused
     assert len(served) + len(refused) == 40
     assert {answer.json()["code"] for answer in refused} == {"busy"}

@@ -90,7 +90,8 @@ def test_an_extraction_makes_what_the_command_makes_of_the_same_photographs(
         path = tmp_path / f"{number}.jpg"
         path.write_bytes(photo.content)
         local.append(LocalPhotograph(path, photo.name, photo.label, photo.signer, photo.sha256))
-    samples = [sample for found in extract_samples(local, PreparationOptions(), landmarker_path, 1) for sample in found]
+    options = PreparationOptions(min_detection_confidence=OPTIONS["min_detection_confidence"])
+    samples = [sample for found in extract_samples(local, options, landmarker_path, 1) for sample in found]
     expected = to_dataset(samples)
     np.testing.assert_array_equal(found.features, expected.features)
     assert found.groups == expected.groups == ("anna", "ben")
