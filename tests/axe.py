@@ -10,6 +10,7 @@ _PACKAGE = page_files.Package(
 )
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 _RULES_OF_COLOURS = ["color-contrast"]
+_TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 _PHONE = {"width": 360, "height": 720}
 _SERIOUS = {"serious", "critical"}
 
@@ -35,13 +36,14 @@ class Axe:
         # What colours do not change is looked at once.
         for colours, rules in (("light", _RULES), ("dark", _RULES_OF_COLOURS)):
             page.emulate_media(color_scheme=colours, reduced_motion="reduce")
-            page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            page.evaluate(_TWO_FRAMES)
             found += self._serious(page, rules)
             page.screenshot(path=folder / f"{colours}.png", full_page=True)
         motion = page.evaluate("getComputedStyle(document.querySelector('button')).transitionProperty")
         size = page.viewport_size
         page.emulate_media(color_scheme="light", reduced_motion="no-preference")
         page.set_viewport_size(_PHONE)
+        page.evaluate(_TWO_FRAMES)  # in which curves take their new width
         width = page.evaluate("document.documentElement.scrollWidth")
         page.screenshot(path=folder / "phone.png", full_page=True)
         page.set_viewport_size(size)
