@@ -1,9 +1,7 @@
 """Hands over time: whether a hand holds a letter, moves on, or draws J or Z; a network over a second of landmarks.
 
-Frames come when they come, so hands are brought to a grid of 20 steps a second first. Of each some numbers tell how the
-palm, tips of index and little finger, and shape have moved since the last one, in palm sizes. A network with two hidden
-layers reads those of a window round a step. It knows no letters but the strokes: which one a held hand shows is the
-classifier's matter, whichever that is.
+Hands are brought to a grid of 20 steps a second; numbers tell how palm, fingertips and shape have moved since the last
+one, in palm sizes, and a network reads those of a window. Which letter a held hand shows is the classifier's matter.
 """
 
 from collections import deque
@@ -26,8 +24,7 @@ FloatArray = NDArray[np.float32]
 STEP_MS: Final = 50.0
 """Of the grid: of a film of 8 frames a second each frame counts, and of one of 30 a stroke has a dozen steps."""
 N_BEFORE, N_AFTER = 20, 8
-"""Steps of the window before and after the one that is read: a stroke takes up to 1.3 s, and a letter is known to have
-been held, not passed, only once the hand goes on."""
+"""Steps round the one that is read: a stroke takes up to 1.3 s, and a hold is known by what comes after."""
 N_WINDOW: Final = N_BEFORE + 1 + N_AFTER
 N_TRACE: Final = 23
 """Numbers of a step, see `describe`."""

@@ -148,9 +148,8 @@ class Job(Base):
     """Equal for jobs that make the same; only of kinds whose result can be used again."""
     request: Mapped[dict[str, Any]]
     request_id: Mapped[str] = mapped_column(String(128), default="")
-    """Of the call that submitted it, for the logs."""
     trace_parent: Mapped[str | None] = mapped_column(String(55))
-    """Of that call too, where it is traced: see `asl.infra.traces`."""
+    """Both of the call that submitted it: for the logs, and for `asl.infra.traces` where it is traced."""
     attempt: Mapped[int] = mapped_column(default=0)
     """Counts up with every claim: the fencing token."""
     n_crashes: Mapped[int] = mapped_column(default=0)
