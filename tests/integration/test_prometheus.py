@@ -127,14 +127,14 @@ def test_every_question_of_the_dashboard_is_answered(database, tmp_path):
             _wait_for(prometheus, f'asl:queued:jobs{{queue="{queue}"}} == {n_queued}')
         (utilisation,) = prometheus.ask('asl:jobs_per_worker{queue="cpu"}')
         assert utilisation["value"][1] == "1"
-        firing = {sample["metric"]["alertname"] for sample in prometheus.ask('ALERTS{alertstate="firing"}')}
-        assert {"WorkersVanish", "JobsFail"} <= firing
+        for alert in ("WorkersVanish", "JobsFail"):
+            _wait_for(prometheus, f'ALERTS{{alertname="{alert}", alertstate="firing"}}')
 
 
 def _wait_for(prometheus, expression):
     deadline = time.monotonic() + PATIENCE_S
     while not prometheus.ask(expression):
-        assert time.monotonic() < deadline, prometheus.client.get("/api/v1/targets").text
+        assert time.monotonic() < deadline, f"{expression}: {prometheus.client.get('/api/v1/targets').text}"
         time.sleep(0.2)
 
 
