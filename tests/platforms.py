@@ -95,6 +95,7 @@ class Platform:
             "ASL_LEASE_S": "5",
             "ASL_WORKER_SLOTS": "2",
             "ASL_RECOGNITION_THREADS": "1",
+            "ASL_JOB_NICENESS": "0",  # the tests beside would starve them
             "OMP_NUM_THREADS": "1",
         } | settings
         self.servers: list[Server] = []

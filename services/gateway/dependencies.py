@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -53,6 +53,7 @@ class DependencyWatch:
             silent_s: A look that takes longer met something frozen.
         """
         self._database = database
+        self._scaled_queues = settings.scaled_queues
         processes = ("dispatcher", "broker") if settings.redis_url else ()
         workers = tuple(f"worker-{queue}" for queue in Queue)
         self._looks = (
@@ -87,7 +88,8 @@ class DependencyWatch:
         revision = schema.check_current(self._database)
         with self._database.reading() as session:
             alive = components.alive(session)
-        return {"database": Check(ok=True, detail=f"schema {revision}"), **_look_at_processes(alive)}
+        found = _look_at_processes(alive, self._scaled_queues)
+        return {"database": Check(ok=True, detail=f"schema {revision}"), **found}
 
 
 @dataclass
@@ -133,7 +135,7 @@ def _look_at_storage(storage: Storage) -> Check:
     return Check(ok=True, detail="answers")
 
 
-def _look_at_processes(alive: list[Component]) -> dict[str, Check]:
+def _look_at_processes(alive: list[Component], scaled_queues: Collection[Queue]) -> dict[str, Check]:
     found = {}
     dispatchers = [component for component in alive if component.role == "dispatcher"]
     if dispatchers:
@@ -144,6 +146,8 @@ def _look_at_processes(alive: list[Component]) -> dict[str, Check]:
         n_workers = sum(queue in component.detail.get("queues", ()) for component in alive)
         if n_workers:
             found[f"worker-{queue}"] = Check(ok=True, detail=f"{n_workers} at work")
+        elif queue in scaled_queues:
+            found[f"worker-{queue}"] = Check(ok=True, detail="none now, started when a job waits")
     return found
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
@@ -21,8 +21,6 @@ from asl.pipelines import artifacts
 from asl.pipelines.context import Context, Outcome
 
 STOP: Final = "stop"
-_NICENESS: Final = 10
-"""Recognition on the same machine goes first."""
 _TELL_EVERY_S: Final = 0.1
 
 
@@ -40,6 +38,7 @@ def main(connection: Connection, claim: Claim, settings: Settings, folder: Path,
         output: Gets what libraries print.
     """
     _detach(output)
+    _give_way(settings.job_niceness)
     line = _Line(connection)
     try:
         finished = _work(line, claim, settings, folder)
@@ -111,13 +110,20 @@ class _Line:
 
 
 def _detach(output: Path) -> None:
-    os.nice(_NICENESS)
+    os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker, which stops this process
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as is a terminal that was closed
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     with output.open("wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+
+
+def _give_way(niceness: int) -> None:
+    os.nice(niceness)
+    # Linux may share the cores out among sessions first, by a niceness of theirs; that of a process counts in its own.
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(niceness))
 
 
 def _work(

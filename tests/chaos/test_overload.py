@@ -16,6 +16,7 @@ from storm import IS_LONG, only_long
 from asl.cli.load import Connection, Target, drive, percentile
 from asl.client import Client
 from asl.contracts import FeaturesRef, JobState, TrainingOptions, TrainingRequest
+from asl.infra.settings import Settings
 
 SECONDS = 20.0 if IS_LONG else 3.0
 OVERLOAD = 4
@@ -28,7 +29,8 @@ pytestmark = pytest.mark.timeout(600 if IS_LONG else 240)
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory, landmarker_path):  # noqa: ARG001 - skips where there is none
     folder = tmp_path_factory.mktemp("machine")
-    with OneMachine(folder, ASL_RECOGNITION_THREADS=str(N_THREADS)) as machine:
+    niceness = str(Settings.model_fields["job_niceness"].default)
+    with OneMachine(folder, ASL_RECOGNITION_THREADS=str(N_THREADS), ASL_JOB_NICENESS=niceness) as machine:
         yield machine.start(n_workers=N_THREADS)  # each takes one training at a time
 
 

@@ -171,6 +171,10 @@ def test_a_gpu_is_held_only_while_there_is_work_for_it(chart_tools):
     assert scaled["demo-asl-platform-worker-cpu"]["minReplicaCount"] == 1
     deployments = {found["metadata"]["name"]: found["spec"] for found in chart_tools.manifests("minimal")}
     assert all("replicas" not in deployments[name] for name in scaled), "KEDA alone says how many"
+    gateway = _container(
+        next(found for found in _pods(chart_tools, "minimal") if found["metadata"]["name"].endswith("gateway"))
+    )
+    assert {"name": "ASL_SCALED_QUEUES", "value": '["gpu"]'} in gateway["env"]
     gpu = next(found for found in _pods(chart_tools, "minimal") if found["metadata"]["name"].endswith("gpu"))
     assert _container(gpu)["resources"]["limits"]["nvidia.com/gpu"] == "1"
 

@@ -8,6 +8,7 @@ from databases import KINDS, fresh, fresh_url
 from gateways import running, settings_of
 from servers import PostgresServer, S3Server
 
+from asl.contracts import Queue
 from asl.errors import ModelNotLoaded
 from asl.infra import components
 from services.gateway.dependencies import DependencyWatch
@@ -74,6 +75,15 @@ def test_all_is_ready_once_a_worker_serves_both_queues(database, tmp_path):
             components.tell(session, "w", "worker", {"queues": ["cpu", "gpu"]})
         found = _wait(client, set())
     assert found["checks"].keys() == {"classifier", "landmarker"} | JOBS_NEED
+
+
+def test_a_queue_whose_workers_come_and_go_may_have_none(database, tmp_path):
+    with database.transaction() as session:
+        components.tell(session, "w", "worker", {"queues": ["cpu"]})
+    settings = _settings(tmp_path, database).model_copy(update={"scaled_queues": (Queue.GPU,)})
+    with running(settings) as client:
+        found = _wait(_recognizing(client), set())
+    assert found["checks"]["worker-gpu"] == {"ok": True, "detail": "none now, started when a job waits"}
 
 
 def test_with_redis_the_dispatcher_and_the_broker_count_too(database, tmp_path):

@@ -10,7 +10,7 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from asl.contracts import ExtractionOptions, MaxNumHands, MinDetectionConfidence, MinTrackingConfidence
+from asl.contracts import ExtractionOptions, MaxNumHands, MinDetectionConfidence, MinTrackingConfidence, Queue
 from asl.errors import OptionsInvalid
 
 _PREFIX: Final = "ASL_"
@@ -60,6 +60,11 @@ class Settings(BaseSettings):
     require_key: bool | None = Field(
         None, description="Whether calls need an API key; by default where the database is Postgres."
     )
+    scaled_queues: tuple[Queue, ...] = Field(
+        (),
+        description="Queues whose workers something starts when a job waits, and ends when none does, as a JSON list: "
+        "that such a queue has no worker is no fault.",
+    )
     allowed_hosts: tuple[str, ...] = Field(
         (), description="Host names of the service beside localhost, as a JSON list; of no use where calls need keys."
     )
@@ -73,6 +78,12 @@ class Settings(BaseSettings):
     stall_s: float = Field(900.0, ge=1, description="After so many seconds without progress a job is ended.")
     cancel_grace_s: float = Field(10.0, ge=0, description="Seconds that a job told to end has before it is killed.")
     checkpoint_s: float = Field(15.0, gt=0, description="Seconds between two checkpoints of a training.")
+    job_niceness: int = Field(
+        19,
+        ge=0,
+        le=19,
+        description="How far jobs give way to all else on their machine, recognition above all: 0 not at all, 19 most.",
+    )
     job_memory_bytes: int | None = Field(
         None, ge=64 * 1024 * 1024, description="A job's process that takes more memory is ended; no limit where unset."
     )
