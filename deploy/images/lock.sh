@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Write the files *.lock: every package of the images with its version (of constraints.txt) and the hashes of its files.
-# Usage: lock.sh UV, where UV is the program `uv`. TORCH_LINKS names where CPU builds of PyTorch are found.
+# Usage: lock.sh UV, where UV is the program `uv`. TORCH_LINKS names a folder with PyTorch's CPU build, where its own
+# index cannot be reached.
 set -euo pipefail
 cd "$(dirname "$0")"
 uv=$1
-links=${TORCH_LINKS:-https://download.pytorch.org/whl/cpu/torch/}
 
 lock() { # NAME ARGUMENTS...: compile into NAME.lock
   "$uv" pip compile --quiet --generate-hashes --no-annotate --no-header --no-emit-package torch \
@@ -14,7 +14,8 @@ lock() { # NAME ARGUMENTS...: compile into NAME.lock
 
 lock gateway gateway.in
 # With the CPU build in sight, PyTorch's CUDA packages stay out.
-lock worker --find-links "$links" --extra export --extra tracing ../../pyproject.toml
+if [ -n "${TORCH_LINKS:-}" ]; then from=(--find-links "$TORCH_LINKS"); else from=(--torch-backend cpu); fi
+lock worker "${from[@]}" --extra export --extra tracing ../../pyproject.toml
 lock build build.in
 lock page page.in
 # PyTorch alone: the CPU build's hashes are written by hand into torch-cpu.lock, since its index is none of PyPI's.

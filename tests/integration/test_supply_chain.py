@@ -106,9 +106,9 @@ def test_a_package_that_was_not_looked_up_is_not_taken_for_sound(scripts):
 @pytest.mark.parametrize(
     ("status", "vulnerable", "ends_with", "told"),
     [
-        (200, "", 0, "7 packages looked up, 0 with known vulnerabilities"),
+        (200, "", 0, "8 packages looked up, 0 with known vulnerabilities"),
         (200, "tomlkit", 1, "VULNERABLE: tomlkit "),
-        (503, "", 2, "NOT AUDITED: 7 of 7: hatchling "),
+        (503, "", 2, "NOT AUDITED: 8 of 8: hatchling "),
     ],
 )
 def test_an_audit_is_green_only_where_everything_was_looked_up_and_sound(status, vulnerable, ends_with, told):
