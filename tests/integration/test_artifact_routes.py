@@ -132,7 +132,7 @@ def test_a_store_with_urls_is_asked_itself(client, service):
         assert (answer.status_code, answer.content) == (200, DATA)
         return
     assert answer.status_code == 307
-    with httpx.Client(trust_env=False) as anyone:
+    with httpx.Client(trust_env=False, timeout=60) as anyone:
         assert anyone.get(answer.headers["location"]).content == DATA
 
 
