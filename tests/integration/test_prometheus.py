@@ -21,7 +21,7 @@ from asl.infra.tables import Job
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "observability"
 PANELS = json.loads((FOLDER / "grafana" / "dashboard.json").read_text())["panels"]
-PATIENCE_S = 40
+PATIENCE_S = 120
 
 
 class Prometheus(Server):
@@ -36,7 +36,7 @@ class Prometheus(Server):
         del job["dns_sd_configs"]
         job["static_configs"] = [{"targets": [f"{url.host}:{url.port}" for url in gateways]}]
         (self.folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", trust_env=False, timeout=10)
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", trust_env=False, timeout=60)
 
     def _command(self):
         address = f"--web.listen-address=127.0.0.1:{self.port}"
