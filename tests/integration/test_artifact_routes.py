@@ -61,7 +61,7 @@ def test_a_download_tells_its_hash(client):
     assert of_both[0] == of_both[1]
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(start=st.integers(0, len(DATA) + 5), length=st.integers(1, len(DATA)))
 def test_a_range_is_what_a_slice_is(client, start, length):
     answer = _range(client, f"bytes={start}-{start + length - 1}")
