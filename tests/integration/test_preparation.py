@@ -102,10 +102,7 @@ def _kill_at_work(photographs, output, journal):
         command = [*_ASL, "prepare-dataset", "--input-dir", str(photographs), "--output-file", str(output), *options]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            wait_until(
-                lambda: process.poll() is not None or (journal.exists() and len(journal.read_text().splitlines()) >= 4),
-                180,
-            )
+            wait_until(lambda run=process: run.poll() is not None or _n_lines(journal) >= 4, 180)
         finally:
             process.send_signal(signal.SIGKILL)
             ended = process.wait()
@@ -113,6 +110,10 @@ def _kill_at_work(photographs, output, journal):
             return options
         output.unlink()
     return pytest.fail("no kill came in time")
+
+
+def _n_lines(journal):
+    return len(journal.read_text().splitlines()) if journal.exists() else 0
 
 
 def test_a_killed_run_goes_on_where_it_was(photographs, tmp_path):
