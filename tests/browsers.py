@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from asl.core.images import encode_jpeg
 from asl.core.synthetic.alphabet import render_alphabet
@@ -46,6 +46,9 @@ _RECORDER = """
 })();
 """
 """Notes in the browser's own store which buttons there were, and which were pressed: by screen and by what they say."""
+PATIENCE_MS = 60_000
+"""For whatever the page does by itself; when all is well nobody waits so long."""
+expect.set_options(timeout=PATIENCE_MS)
 _CAMERA = ["--use-fake-device-for-media-stream"]  # asks for leave, as a real one does
 
 
@@ -78,7 +81,9 @@ def running(film=None):
         raise BrowserMissing("no chromium: apt-get install chromium")
     camera = [*_CAMERA, f"--use-file-for-fake-video-capture={film}"] if film else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[*_OPTIONS, *camera])
+        browser = playwright.chromium.launch(
+            executable_path=program, args=[*_OPTIONS, *camera], timeout=3 * PATIENCE_MS
+        )
         try:
             yield browser
         finally:
@@ -90,6 +95,7 @@ class Visit:
 
     def __init__(self, browser, url, **options):
         self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | options)
+        self.context.set_default_timeout(PATIENCE_MS)
         self.context.add_init_script(_RECORDER)
         self.page = self.context.new_page()
         self.requests, self.complaints, self.sizes = [], [], {}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from server_process import Server, ServerMissing
 from servers import PostgresServer, RedisServer, S3Server
 
@@ -16,7 +16,8 @@ from asl.errors import LandmarkerUnavailable
 
 REPOSITORY = Path(__file__).parents[1]
 
-settings.register_profile("asl", deadline=None)  # how long an example takes says more of the machine than of the code
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("asl", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("asl")
 
 

@@ -33,12 +33,12 @@ def running(settings):
             assert thread.is_alive(), "the gateway did not start"
             time.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
             client.app = app
             yield client
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(60)
         structlog.reset_defaults()
         logging.root.handlers[:] = handlers
         logging.root.setLevel(level)

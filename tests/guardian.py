@@ -14,7 +14,7 @@ import threading
 import time
 from pathlib import Path
 
-_END_LIMIT_S = 10.0
+_END_LIMIT_S = 60.0
 _POLITE_LIMIT_S = 3.0
 
 

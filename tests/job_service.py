@@ -112,7 +112,7 @@ class JobService(JobStore):
         tenant = tenant or new_tenant()
         secret, _ = keys.create(self.database, name=f"key of {uuid.uuid4().hex}", tenant=tenant, **options)
         headers = {"Authorization": f"Bearer {secret}"}
-        with httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=30, trust_env=False) as client:
+        with httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=60, trust_env=False) as client:
             client.tenant = tenant
             yield client
 
@@ -149,7 +149,7 @@ def served(kind, request, folder, **settings):
             yield JobService(store.database, store.storage, store.settings, f"http://127.0.0.1:{port}")
         finally:
             server.should_exit = True
-            thread.join(20)
+            thread.join(60)
 
 
 def new_tenant():

@@ -13,7 +13,7 @@ from asl.core.synthetic.renderer import render_hand
 LETTERS = "ALVY"
 SIGNERS = ("ann", "bob")
 N_EACH = 5
-SLOW_MS = 60_000
+SLOW_MS = 180_000
 
 
 def go(visit, platform, screen):
@@ -101,7 +101,7 @@ def answering(platform):
         return client.get("/api/v1/asl/model").json()["version"]
 
 
-def wait_until(holds, limit_s=30):
+def wait_until(holds, limit_s=120):
     deadline = time.monotonic() + limit_s
     while not holds():
         assert time.monotonic() < deadline

@@ -68,7 +68,7 @@ class PlatformProcess(Server):
         finally:
             self._is_awaited = True
 
-    def wait_until_ready(self, timeout_s=90):
+    def wait_until_ready(self, timeout_s=180):
         deadline = time.monotonic() + timeout_s
         while not self.is_at_work:
             assert time.monotonic() < deadline, f"not ready\n{self.log[-3000:]}"
@@ -119,7 +119,7 @@ class Platform:
         return open_storage(url, *keys)
 
     def client(self, **kwargs) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=30, trust_env=False, **kwargs)
+        return httpx.Client(base_url=self.url, timeout=60, trust_env=False, **kwargs)
 
     def add_gateway(self) -> PlatformProcess:
         program = ["-m", "services.gateway", "--port", "{port}"]
@@ -180,7 +180,7 @@ class Platform:
     def __exit__(self, *_):
         self.close()
 
-    def wait_until_ended(self, job_id: str, timeout_s: float = 60) -> dict:
+    def wait_until_ended(self, job_id: str, timeout_s: float = 180) -> dict:
         deadline = time.monotonic() + timeout_s
         with self.client() as client:
             while True:

@@ -20,7 +20,7 @@ from services.gateway.routes import jobs as job_routes
 from services.gateway.startup import Gateway
 
 _LEASE_S = 60
-_START_LIMIT_S = 10
+_START_LIMIT_S = 60
 
 
 class RemoteServer:

@@ -2,8 +2,7 @@
 
 import random
 import shutil
-
-import pytest
+import time
 
 from asl.contracts import (
     Alias,
@@ -20,6 +19,7 @@ from asl.core.synthetic.renderer import render_hand
 from asl.errors import GateRefused
 
 LETTERS = "ABCLWY"
+_FOLLOWED_WITHIN_S = 90
 
 
 def render_folders(folder):
@@ -73,7 +73,7 @@ def go(client, source, folder, made):
         ]
     )
     for job in (training, evaluation, export):
-        ended = client.jobs.wait(job.id, timeout_s=120)
+        ended = client.jobs.wait(job.id, timeout_s=300)
         assert ended.state == JobState.SUCCEEDED, f"{ended.error}\n{client.jobs.log(job.id)}"
     assert {artifact.name for artifact in client.jobs.artifacts(training.id)} >= {
         "best_model.pt", "final_model.pt", "metrics.jsonl", "training_curves.png", "model_card.md",
@@ -101,8 +101,9 @@ def go(client, source, folder, made):
 
 
 def wait_for_version(client, image, version):
-    for _ in range(200):
-        answer = client.recognize(image)
-        if answer.model_version == version:
-            return answer
-    pytest.fail(f"expected {version} to answer, found {answer.model_version}")
+    """Wait until a model answers, which the gateway looks for every few seconds."""
+    deadline = time.monotonic() + _FOLLOWED_WITHIN_S
+    while (answer := client.recognize(image)).model_version != version:
+        assert time.monotonic() < deadline, f"expected {version} to answer, found {answer.model_version}"
+        time.sleep(0.1)
+    return answer

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from guardian import Guardian, family, kill, send
 
-_START_LIMIT_S = 90.0  # on a busy machine a worker takes half a minute to import all
-_STOP_LIMIT_S = 15.0
+_START_LIMIT_S = 180.0  # on a busy machine a worker takes half a minute to import all, and stands still besides
+_STOP_LIMIT_S = 45.0
 _POLL_S = 0.02
 # Below the ports that the kernel gives to clients: while a server is down, nobody may take its port, and a client
 # that tries to connect must not meet itself.

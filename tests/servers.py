@@ -77,7 +77,7 @@ class PostgresServer(Server):
 
     def _connect(self):
         return psycopg.connect(
-            host="127.0.0.1", port=self.port, user="asl", dbname="postgres", autocommit=True, connect_timeout=5
+            host="127.0.0.1", port=self.port, user="asl", dbname="postgres", autocommit=True, connect_timeout=20
         )
 
     def _become(self, name):
@@ -129,7 +129,7 @@ class RedisServer(Server):
 
     def _is_ready(self):
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
                 connection.sendall(b"PING\r\n")
                 return connection.recv(16) == b"+PONG\r\n"
         except OSError:
@@ -195,7 +195,7 @@ class S3Server(Server):
             secret_key=self.secret_key,
             secure=False,
             region="us-east-1",
-            http_client=urllib3.PoolManager(timeout=urllib3.Timeout(5), retries=False),
+            http_client=urllib3.PoolManager(timeout=urllib3.Timeout(30), retries=False),
         )
 
     def _command(self):

@@ -18,7 +18,7 @@ class SpanReceiver(ThreadingHTTPServer):
 
     def wait_for(self, trace_id, *names):
         """Wait until there is a span of each name, of any trace where None is given; returns the first of each."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while True:
             found = [one for one in list(self.spans) if trace_id in (None, one[2].trace_id.hex())]
             firsts = [next((one for one in found if one[0] == name), None) for name in names]
@@ -29,7 +29,7 @@ class SpanReceiver(ThreadingHTTPServer):
 
     def wait_for_job(self, job_id):
         """Wait until there is the span of a job's attempt, and return it."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while True:
             for _, _, span in list(self.spans):
                 if values(span.attributes).get("asl.job") == job_id:

@@ -5,11 +5,13 @@ import time
 from pathlib import Path
 
 from guardian import family
+from pace import PATIENCE_S
 from platforms import OneMachine
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from asl.contracts import ENDED, EventKind, JobKind, Queue
 from asl.infra import jobs, schema, tables
+from asl.infra.database import now
 from asl.infra.tables import Job
 
 TENANT = "local"
@@ -43,6 +45,12 @@ class Machine(OneMachine):
             assert jobs.succeed(session, held, {}, [artifact])
         return job_id
 
+    def expire(self, job_id):
+        """Let a job's lease run out, whose worker is gone: tests need not wait for it, nor have it short."""
+        with self.database.transaction() as session:
+            held = update(Job).where(Job.id == job_id, Job.lease_until.is_not(None))
+            session.execute(held.values(lease_until=now() - 1))
+
     def job(self, job_id):
         with self.database.reading() as session:
             return session.get_one(Job, job_id)
@@ -65,14 +73,14 @@ class Machine(OneMachine):
             rows = session.scalars(select(tables.Artifact).where(tables.Artifact.job_id == job_id)).all()
         return {row.name: row for row in rows}
 
-    def wait_for(self, job_id, *states, limit_s=60):
+    def wait_for(self, job_id, *states, limit_s=PATIENCE_S):
         """Wait until a job is in one of some states, and return its row."""
         return self.wait_until(job_id, lambda job: job.state in states, limit_s)
 
-    def wait_for_end(self, job_id, limit_s=60):
+    def wait_for_end(self, job_id, limit_s=PATIENCE_S):
         return self.wait_for(job_id, *ENDED, limit_s=limit_s)
 
-    def wait_until(self, job_id, holds, limit_s=60):
+    def wait_until(self, job_id, holds, limit_s=PATIENCE_S):
         deadline = time.monotonic() + limit_s
         while not holds(job := self.job(job_id)):
             assert time.monotonic() < deadline, f"{job.state} {job.attempt} {job.error}\n{self.logs()}"
@@ -90,19 +98,25 @@ def bring_up(process):
     process.wait_until_ready()
 
 
-def pid_of(worker, job_id, limit_s=20):
-    """Wait for a job's process, and return its id."""
-    return process_of(worker, job_id, limit_s)[0]
+class JobEnded(Exception):
+    """There is no process of a job any more."""
 
 
-def process_of(worker, job_id, limit_s=20):
+def pid_of(worker, job_id, has_ended=lambda: False):
+    """Wait for a job's process, and return its id; `has_ended` tells that there will be none."""
+    return process_of(worker, job_id, has_ended)[0]
+
+
+def process_of(worker, job_id, has_ended=lambda: False):
     """Wait for a job's process; return its id and the scratch file that it is known by, which takes its output."""
-    deadline = time.monotonic() + limit_s
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         for pid in family(worker.pid):
             for path in _open_files(pid):
                 if f"asl-job-{job_id[:8]}-" in path:
                     return pid, Path(path)
+        if has_ended():
+            raise JobEnded(job_id)
         assert time.monotonic() < deadline, f"no process of job {job_id}\n{worker.log[-3000:]}"
         time.sleep(0.01)
 

@@ -28,6 +28,7 @@ only_long = pytest.mark.skipif(not IS_LONG, reason="`make chaos` does it; the sh
 _DEAD_S = 1.0
 _AGAIN_S = 0.3
 _CALL_TIMEOUT_S = 10
+_STRAYS_END_WITHIN_S = 30.0
 _N_CALLERS = 4
 
 
@@ -51,17 +52,18 @@ class Storm:
     """Submits jobs and watches them end, while faults run in threads beside; once."""
 
     def __init__(
-        self, platform, name, n_jobs, *, step_s=(0.05, 0.5), rate_per_s=20.0, limit_s=600.0 if IS_LONG else 200.0
+        self, platform, name, n_jobs, *, step_s=(0.05, 0.5), rate_per_s=20.0, limit_s=600.0, until=frozenset()
     ):
         """Prepare.
 
         Args:
             platform: All of its processes run; whichever ends is started again.
             name: Of the fault, for the table.
-            n_jobs: How many are submitted.
+            n_jobs: How many are submitted at least.
             step_s: Shortest and longest time that a job takes.
             rate_per_s: How many are submitted in a second at most.
             limit_s: After so long a job that has not ended counts as lost.
+            until: Names of faults; jobs are submitted until each of them has happened, however slow the machine is.
         """
         self.platform, self.name, self.n_jobs = platform, name, n_jobs
         self.label = f"{name}-{uuid.uuid4().hex[:12]}"
@@ -78,7 +80,7 @@ class Storm:
         """How often each fault has happened, by its name."""
         self.frozen: set[PlatformProcess] = set()
         self.complaints: list[str] = []
-        self._step_s, self._rate_per_s = step_s, rate_per_s
+        self._step_s, self._rate_per_s, self._until = step_s, rate_per_s, until
         self._numbers = itertools.count()
         self._limit_s = limit_s
         self._is_over, self._is_settled = threading.Event(), threading.Event()
@@ -132,11 +134,20 @@ class Storm:
     def _call(self):
         with self.platform.client() as client:
             client.timeout = httpx.Timeout(_CALL_TIMEOUT_S)
-            while (number := next(self._numbers)) < self.n_jobs:
+            while not self._is_enough(number := next(self._numbers)):
                 due = self._began + number / self._rate_per_s
                 if self._is_over.wait(max(0.0, due - time.monotonic())):
                     return
                 self._submit(client)
+
+    def _is_enough(self, n_submitted):
+        with self.lock:
+            if n_submitted < self.n_jobs:
+                return False
+            if self._until <= self.hits.keys():
+                return True
+            self.n_jobs = n_submitted + 1
+            return False
 
     def _submit(self, client):
         """Submit a job, with the same key until it is accepted."""
@@ -186,6 +197,9 @@ class Storm:
             process.launch()
         for process in self.platform.processes:
             process.wait_until_ready()
-        strays = [pid for process in self.platform.processes for pid in process.stray_pids]
-        if strays:
-            self.complaints.append(f"processes {strays} outlived their worker")
+        deadline = time.monotonic() + _STRAYS_END_WITHIN_S
+        while strays := [pid for process in self.platform.processes for pid in process.stray_pids]:
+            if time.monotonic() > deadline:
+                self.complaints.append(f"processes {strays} outlived their worker")
+                break
+            time.sleep(0.1)

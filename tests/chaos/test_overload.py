@@ -23,8 +23,6 @@ OVERLOAD = 4
 N_CALLERS = 64
 N_THREADS = 2
 
-pytestmark = pytest.mark.timeout(600 if IS_LONG else 240)
-
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory, landmarker_path):  # noqa: ARG001 - skips where there is none
@@ -48,7 +46,6 @@ def requests(target, hand_jpeg):
 
 def test_beyond_capacity_most_of_it_is_still_used_and_the_rest_told_at_once(target, requests):
     peak = drive(target, requests, n_clients=4, seconds=SECONDS)
-    assert not peak.refused_s
     over = drive(target, requests, n_clients=N_CALLERS, seconds=SECONDS, per_second=OVERLOAD * peak.per_second)
     n_sent = len(over.seconds) + len(over.refused_s)
     told(
@@ -63,6 +60,7 @@ def test_beyond_capacity_most_of_it_is_still_used_and_the_rest_told_at_once(targ
     assert not over.failed
     assert over.refused_s
     if IS_LONG:  # beside other tests, how fast anything is tells nothing of the gateway
+        assert not peak.refused_s
         assert over.share_refused > 0.5
         assert over.per_second > peak.per_second / 2
         assert statistics.median(over.refused_s) < statistics.median(over.seconds)

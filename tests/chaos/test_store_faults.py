@@ -27,8 +27,6 @@ AT_ONCE = timedelta(0)
 PUT_FAULTS = [Fault.CUT_REQUEST, Fault.CUT_AT_ONCE, Fault.LOST_ANSWER, Fault.ANSWER_500, Fault.BROKEN_XML, Fault.STALL]
 GET_FAULTS = [Fault.CUT_ANSWER, Fault.CUT_AT_ONCE, Fault.WRONG_BYTES, Fault.ANSWER_500]
 
-pytestmark = pytest.mark.timeout(900 if IS_LONG else 200)
-
 
 @pytest.fixture(scope="module")
 def proxy(s3_server):
@@ -43,7 +41,7 @@ def machine(tmp_path_factory, s3_server, proxy):
         "ASL_STORAGE_URL": url.replace(str(s3_server.port), proxy.endpoint.rpartition(":")[2]),
         "ASL_STORAGE_ACCESS_KEY": s3_server.access_key,
         "ASL_STORAGE_SECRET_KEY": s3_server.secret_key,
-        "ASL_LEASE_S": "4",
+        "ASL_LEASE_S": "60",
         "ASL_WORKER_SLOTS": str(N_SLOTS),
     }
     with Machine(tmp_path_factory.mktemp("machine"), **settings) as machine:
@@ -132,18 +130,12 @@ def test_a_kill_between_upload_and_commit_leaves_orphans_alone(machine):
     worker = machine.workers[0]
     check_sweep(machine)
     for _ in range(N_KILLS):
-        job_id = machine.add_probe(step_s=1.0)
-        machine.wait_for(job_id, JobState.RUNNING)
-        with closing(sqlite3.connect(machine.folder / "home" / "asl.db", isolation_level=None)) as lock:
-            lock.execute("BEGIN IMMEDIATE")
-            left = wait_for_object(machine, f"jobs/{job_id}/1/")
-            time.sleep(0.2)
-            worker.kill_alone()
-            lock.execute("ROLLBACK")
+        job_id, left = kill_between_upload_and_commit(machine, worker)
         assert machine.artifacts(job_id) == {}
         assert machine.job(job_id).state not in ENDED
         # Its job has not ended, so nobody knows yet whether it is needed.
         assert sweep.remove_orphans(machine.database, machine.direct, AT_ONCE) == 0
+        machine.expire(job_id)
         bring_up(worker)
         job = machine.wait_for_end(job_id)
         assert (job.state, job.attempt, job.lost_count) == (JobState.SUCCEEDED, 2, 1)
@@ -153,8 +145,24 @@ def test_a_kill_between_upload_and_commit_leaves_orphans_alone(machine):
         assert left not in keys_of(machine.direct)
 
 
+def kill_between_upload_and_commit(machine, worker):
+    """Kill a worker then; returns its job, and the key that it leaves."""
+    while True:
+        job_id = machine.add_probe(step_s=1.0)
+        machine.wait_for(job_id, JobState.RUNNING)
+        with closing(sqlite3.connect(machine.folder / "home" / "asl.db", isolation_level=None, timeout=60)) as lock:
+            lock.execute("BEGIN IMMEDIATE")
+            if machine.job(job_id).state in ENDED:
+                continue  # a machine that stood still: it was done before the lock was there
+            left = wait_for_object(machine, f"jobs/{job_id}/1/")
+            time.sleep(0.2)
+            worker.kill_alone()
+            lock.execute("ROLLBACK")
+        return job_id, left
+
+
 def wait_for_object(machine, prefix):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         for entry in machine.direct.list(prefix):
             return entry.key

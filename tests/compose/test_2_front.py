@@ -91,9 +91,9 @@ def test_a_body_too_large_is_refused_as_a_problem(stack, path, size_bytes):
 
 
 def test_a_request_id_is_kept_and_metrics_stay_inside(stack):
-    answer = httpx.get(f"{stack.url}/healthz", headers={"X-Request-ID": "mine-1"}, trust_env=False)
+    answer = httpx.get(f"{stack.url}/healthz", headers={"X-Request-ID": "mine-1"}, trust_env=False, timeout=30)
     assert answer.headers["x-request-id"] == "mine-1"
-    assert httpx.get(f"{stack.url}/metrics", trust_env=False).status_code == 404
+    assert httpx.get(f"{stack.url}/metrics", trust_env=False, timeout=30).status_code == 404
 
 
 def test_the_page_and_all_that_it_needs_are_in_the_image(stack):

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 import httpx
 import pytest
+import server_process
 from axe import Axe
 from browsers import STILL_LETTERS, BrowserMissing, running, write_film
 from PIL import Image
@@ -23,7 +24,7 @@ from asl.errors import PageUnavailable
 from asl.infra import page_files
 
 RECOGNITIONS = "/api/v1/asl/recognitions"
-_START_LIMIT_S = 60
+_START_LIMIT_S = 180
 
 
 class Served:
@@ -45,14 +46,14 @@ class Served:
         return self._log.read_text()
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        return httpx.Client(base_url=self.url, timeout=120, trust_env=False)
 
     def recognize(self, data: bytes, **kwargs: object) -> httpx.Response:
         return httpx.post(
-            self.url + RECOGNITIONS, files={"file": ("a.jpg", data)}, timeout=30, trust_env=False, **kwargs
+            self.url + RECOGNITIONS, files={"file": ("a.jpg", data)}, timeout=120, trust_env=False, **kwargs
         )
 
-    def talk(self, parts: Iterable[bytes], limit_s: float = 20) -> bytes:
+    def talk(self, parts: Iterable[bytes], limit_s: float = 60) -> bytes:
         """Send bytes as they are, and return all that comes back until the server closes the connection."""
         answer = b""
         with socket.create_connection(("127.0.0.1", self.port), timeout=limit_s) as connection:
@@ -73,7 +74,7 @@ class Served:
             time.sleep(0.05)
         pytest.fail(f"the server did not start:\n{self.log}")
 
-    def wait_for_log(self, text: str, limit_s: float = 30) -> str:
+    def wait_for_log(self, text: str, limit_s: float = 90) -> str:
         deadline = time.monotonic() + limit_s
         while text not in self.log:
             if time.monotonic() > deadline:
@@ -81,19 +82,14 @@ class Served:
             time.sleep(0.05)
         return self.log
 
-    def end(self, number: int = signal.SIGTERM, limit_s: float = 15) -> int:
+    def end(self, number: int = signal.SIGTERM, limit_s: float = 60) -> int:
         self.process.send_signal(number)
         return self.process.wait(limit_s)
 
 
 @pytest.fixture(scope="session")
 def free_port() -> Callable[[], int]:
-    def find() -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return int(probe.getsockname()[1])
-
-    return find
+    return server_process.free_port
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ N_DECODED: Final = 100_000 if IS_LONG else 4_000
 N_SENT: Final = 10_000 if IS_LONG else 300
 STATUSES: Final = {"image_unreadable": 422, "image_empty": 422, "image_too_large": 413, "image_type_unsupported": 415}
 
-pytestmark = pytest.mark.timeout(1800 if IS_LONG else 300)
+pytestmark = pytest.mark.timeout(1800 if IS_LONG else 900)
 
 
 def test_mutated_images_are_decoded_or_refused() -> None:

@@ -31,7 +31,7 @@ _TEXTS = ("../../", "..\\", "%2e%2e%2f", "\x00", "a\r\nX-A: ", "\x1b[2J", "\x7f"
 HOSTILE = [*(quote(text + MARK, safe="") for text in _TEXTS), f"..%2f{MARK}", f"%2e%2e%2f{MARK}", MARK * 600]
 """As they stand in an address."""
 SECRETS = {"ASL_WEBHOOK_SECRET": "w" * 12 + "zq7webhook" * 2, "ASL_STORAGE_SECRET_KEY": "zq7storage-secret"}
-LIMIT_S = 1500 if IS_LONG else 200
+LIMIT_S = 1500 if IS_LONG else 600
 
 
 class World:

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import time
 
 import httpx
 import pytest
@@ -46,7 +47,7 @@ def test_texts_are_compressed_on_their_way(service):
     "path", ["/", "/page/app.js", "/page/live/worker.js", "/page/vendor/vision.mjs", "/page/hand_landmarker.task"]
 )
 def test_every_file_comes_with_the_policy(service, path):
-    answer = httpx.get(service.url + path, trust_env=False)
+    answer = httpx.get(service.url + path, trust_env=False, timeout=60)
     assert answer.status_code == 200
     policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
     assert policy["default-src"] == "'self'"
@@ -58,8 +59,10 @@ def test_every_file_comes_with_the_policy(service, path):
 
 def test_what_the_policy_forbids_is_refused(visit):
     visit.page.evaluate("fetch('http://example.invalid/').catch(() => {})")
-    visit.page.wait_for_timeout(200)
-    assert any("Content Security Policy" in complaint for complaint in visit.complaints)
+    deadline = time.monotonic() + 60
+    while not any("Content Security Policy" in complaint for complaint in visit.complaints):
+        assert time.monotonic() < deadline, visit.complaints
+        visit.page.wait_for_timeout(50)  # in which the browser's messages come in
 
 
 def test_no_file_outside_the_pages_folders_is_served(service):

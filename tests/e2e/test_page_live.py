@@ -8,7 +8,10 @@ from page_road import wait_until
 from playwright.sync_api import expect
 
 FILM_S = S_PER_LETTER * len(STILL_LETTERS)
+_PRESS_WHAT_IS_SHOWN = "button => button.isConnected && (button.click(), button.innerText)"
 N_READ_AT_LEAST = 20
+N_ROUNDS = 6
+"""Of the film, at most: a busy machine misses letters, and then they are looked for once more from the beginning."""
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +38,14 @@ def test_drawn_hands_and_photographs_are_read(page, hand_jpeg):
 def test_the_film_is_read_and_spelled(visit, page, service):
     page.get_by_role("button", name="Start the camera").click()
     page.get_by_label("Hold for").select_option("0.4 s")
-    page.wait_for_selector(".letter:not(.unsure)", timeout=60_000)
-    read = _read_once(page)
-    if _n_in_order(read) < N_READ_AT_LEAST:  # a busy machine may have missed some: once more from the beginning
+    page.wait_for_selector(".letter:not(.unsure)", timeout=180_000)
+    for _ in range(N_ROUNDS):
         read = _read_once(page)
+        if _n_in_order(read) >= N_READ_AT_LEAST:
+            break
     assert _n_in_order(read) >= N_READ_AT_LEAST, read
-    assert len(set(page.get_by_test_id("word").input_value()) & set(STILL_LETTERS)) >= N_READ_AT_LEAST / 2
+    word = page.get_by_test_id("word")
+    wait_until(lambda: len(set(word.input_value()) & set(STILL_LETTERS)) >= N_READ_AT_LEAST / 2)
     assert visit.hosts == {f"127.0.0.1:{service.port}"}
     assert not visit.complaints
 
@@ -50,9 +55,10 @@ def test_words_are_read_as_they_are_spelled(page):
     page.get_by_role("button", name="Clear").click()
     page.get_by_label("Read whole words").check()
     suggestions = page.get_by_role("group", name="Words that may be meant").get_by_role("button")
-    expect(suggestions.first).to_be_visible(timeout=30_000)
-    meant = suggestions.last.evaluate("button => (button.click(), button.innerText)")
-    assert f"{meant} " in word.input_value()
+    expect(suggestions.first).to_be_visible(timeout=180_000)
+    pressed = []  # as soon as one stays long enough: the film goes on, and with it what may be meant
+    wait_until(lambda: pressed.append(suggestions.last.evaluate(_PRESS_WHAT_IS_SHOWN)) or pressed[-1])
+    assert f"{pressed[-1]} " in word.input_value()
     wait_until(lambda: _n_in_order(word.input_value().rpartition(" ")[2]) >= 3)
     page.get_by_label("Read whole words").uncheck()
 
@@ -69,7 +75,7 @@ def test_words_are_changed_by_hand(page):
         page.get_by_role("button", name=button, exact=True).click()
         assert word.input_value().startswith(text)
     page.locator(".word").get_by_role("button", name="Copy").click()
-    assert page.evaluate("navigator.clipboard.readText()").startswith("HELLO ")
+    wait_until(lambda: page.evaluate("navigator.clipboard.readText()").startswith("HELLO "))
     page.get_by_role("button", name="Clear").click()
     assert not word.input_value().startswith("H")
     page.get_by_role("button", name="Stop").click()
@@ -82,7 +88,7 @@ def test_what_was_done_is_told_as_code(page, service):
         page.get_by_role("button", name=language).click()
         expect(page.locator("pre")).to_contain_text(told)
     page.locator(".code").get_by_role("button", name="Copy").click()
-    assert service.url in page.evaluate("navigator.clipboard.readText()")
+    wait_until(lambda: service.url in page.evaluate("navigator.clipboard.readText()"))
 
 
 def test_the_colours_are_chosen_and_kept(page):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pace import at_some_pace
 from PIL import Image
 
 Render = Callable[..., bytes]
@@ -151,13 +152,16 @@ def test_single_calls_go_before_a_batch(service: Any, hand_jpeg: Render) -> None
             assert client.post(f"{RECOGNITIONS}/batch", files=files).status_code == 200
         return time.monotonic()
 
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(batch)
-        time.sleep(0.2)  # the form is received
-        answers = [service.recognize(picture).status_code for _ in range(3)]
-        ended = time.monotonic()
-        assert answers == [200] * 3
-        assert ended < running.result()
+    def check(_: int) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(batch)
+            time.sleep(0.2)  # the form is received
+            answers = [service.recognize(picture).status_code for _ in range(3)]
+            ended = time.monotonic()
+            assert answers == [200] * 3
+            assert ended < running.result()
+
+    at_some_pace(check)  # where this client stands still for a second, the batch is done meanwhile
 
 
 def test_who_has_no_time_left_is_told(client: Any, hand_jpeg: Render) -> None:

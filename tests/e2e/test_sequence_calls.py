@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
+from pace import PATIENCE_S
 from websockets.sync.client import connect
 
 from asl.client import Client
@@ -69,6 +70,7 @@ def test_a_word_is_told_on_the_live_socket_as_it_is_spelled(service: Any) -> Non
     film = film_of("FLY", seed=103)
     size = {"image_width": film["image_width"], "image_height": film["image_height"]}
     options: dict[str, Any] = {"subprotocols": ["asl.live.v1"], "proxy": None, "compression": None}
+    options["open_timeout"] = PATIENCE_S
     with connect(f"ws://127.0.0.1:{service.port}/api/v1/asl/live", **options) as stream:
         stream.send(json.dumps({"type": "options", "spelling": True}))
         moment = {"seq": 0, "t_ms": 0.0}
@@ -82,7 +84,7 @@ def test_a_word_is_told_on_the_live_socket_as_it_is_spelled(service: Any) -> Non
             stream.send(json.dumps({"type": "no_hand", **later}))
         told: list[LiveText] = []
         while not told or not told[-1].is_end:
-            message = json.loads(stream.recv(timeout=20))
+            message = json.loads(stream.recv(timeout=PATIENCE_S))
             if message["type"] == "text":
                 told.append(LiveText.model_validate(message))
     texts = [entry.text for entry in told]

@@ -4,7 +4,6 @@ import asyncio
 import csv
 import io
 import json
-import os
 import re
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import cv2
 import httpx
 import numpy as np
 import pytest
+from pace import wait_until
 from PIL import Image
 
 Render = Callable[..., bytes]
@@ -89,14 +89,14 @@ def test_too_many_at_once_are_told_when_to_come_back(service: Any, hand_jpeg: Re
 
     async def flood() -> list[httpx.Response]:
         limits = httpx.Limits(max_connections=40)
-        async with httpx.AsyncClient(timeout=30, limits=limits, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=120, limits=limits, trust_env=False) as client:
             calls = [client.post(service.url + RECOGNITIONS, files={"file": picture}) for _ in range(40)]
             return await asyncio.gather(*calls)
 
     answers = asyncio.run(flood())
     refused = [answer for answer in answers if answer.status_code == 503]
     served = [answer for answer in answers if answer.status_code == 200]
-    assert len(served) >= 2 * (os.cpu_count() or 1)  # one at work and one that waits, at least, for each core
+    assert len(served) >= 2 * 2  # one at work and one that waits, at least, for each of the two threads
     assert refused
     assert len(served) + len(refused) == 40
     assert {answer.json()["code"] for answer in refused} == {"busy"}
@@ -141,6 +141,7 @@ def test_openapi_documents_every_answer(service: Any) -> None:
 def test_health_and_readiness(service: Any) -> None:
     with service.client() as client:
         assert client.get("/healthz").json() == {"status": "ok"}
+        wait_until(lambda: client.get("/readyz").json()["checks"]["database"]["ok"])  # once it was looked at
         ready = client.get("/readyz")
     assert ready.status_code == 200
     assert ready.json()["status"] == "degraded"  # recognition answers; jobs would wait for a worker

@@ -3,12 +3,12 @@
 import io
 import itertools
 import socket
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pace import at_some_pace, wait_until
 from PIL import Image
 
 RECOGNITIONS = "/api/v1/asl/recognitions"
@@ -139,19 +139,22 @@ def test_an_endless_chunked_body_is_cut_off(service: Any) -> None:
 
 
 def test_a_length_that_promises_too_much_is_refused_before_the_body(service: Any) -> None:
-    started = time.monotonic()
+    # A server that waited for the body would answer 408 in the end.
     answer = service.talk([FORM_HEAD + b"Content-Length: 10000000000\r\n\r\n"])
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b"application/problem+json" in answer
-    assert time.monotonic() - started < 5
 
 
 def test_an_upload_that_is_refused_early_may_finish_and_read_why(service: Any) -> None:
     body = PART_HEAD + bytes(MAX_BYTES + 1_000_000)
-    with socket.create_connection(("127.0.0.1", service.port), timeout=20) as connection:
-        connection.sendall(FORM_HEAD + b"Content-Length: %d\r\n\r\n" % len(body))
-        assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
-        connection.sendall(body)  # a server that had closed at once would reset the connection here
+
+    def upload(_: int) -> None:
+        with socket.create_connection(("127.0.0.1", service.port), timeout=60) as connection:
+            connection.sendall(FORM_HEAD + b"Content-Length: %d\r\n\r\n" % len(body))
+            assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
+            connection.sendall(body)  # a server that had closed at once would reset the connection here
+
+    at_some_pace(upload)  # it lingers for two seconds, for which a machine may stand still
 
 
 def test_a_client_that_waits_for_100_continue_is_refused_at_once(service: Any) -> None:
@@ -180,7 +183,7 @@ def _unharmed(service: Any, hand_jpeg: Callable[..., bytes]) -> Iterator[None]:
     yield
     assert service.recognize(hand_jpeg("L", seed=1)).json()["letter"] == "L"
     assert "Traceback" not in service.log
-    assert _n_descriptors(service) <= descriptors + 3
+    wait_until(lambda: _n_descriptors(service) <= descriptors + 3)
 
 
 def _rise_kib(service: Any) -> Callable[[], int]:

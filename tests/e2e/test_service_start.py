@@ -74,7 +74,7 @@ def test_a_setting_that_does_not_fit_ends_the_start_with_one_line(tmp_path: Path
     (tmp_path / ".env").write_text("ASL_MAX_NUM_HANDS=many\n")
     command = [sys.executable, "-m", "services.gateway"]
     done = subprocess.run(
-        [*command, "--port", str(free_port())], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        [*command, "--port", str(free_port())], cwd=tmp_path, capture_output=True, text=True, timeout=180, check=False
     )
     assert done.returncode == 1
     assert "ASL_MAX_NUM_HANDS" in done.stderr

@@ -9,8 +9,8 @@ from typing import Any
 
 RECOGNITIONS = "/api/v1/asl/recognitions"
 N_SLOW = 60
-LIMIT_S = 8
-"""Five seconds are allowed for headers."""
+LIMIT_S = 20
+"""Five seconds are allowed for headers; uvicorn by itself has no limit, and a busy machine may stand still."""
 
 
 def _drip(port: int) -> float:
@@ -53,9 +53,10 @@ def test_a_connection_that_says_nothing_is_closed(service: Any) -> None:
 
 def test_a_connection_that_is_used_again_and_again_stays(service: Any) -> None:
     with service.client() as client:
-        for _ in range(4):
-            assert client.get("/healthz").status_code == 200
+        assert client.get("/healthz").status_code == 200
+        for _ in range(3):
             time.sleep(2)
+            assert client.get("/healthz").status_code == 200
 
 
 def test_the_gateway_explains_itself() -> None:

@@ -415,7 +415,7 @@ def spool(tmp_path_factory):
     return tmp_path_factory.mktemp("mutated") / "upload"
 
 
-@settings(max_examples=600, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=600, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     content=st.sampled_from(VALID),
     near_end=st.booleans(),
@@ -432,7 +432,7 @@ def test_any_damage_is_refused_or_read_within_the_limits(spool, content, near_en
     assert read_bytes(spool, content) <= SMALL.max_total_bytes
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     content=st.sampled_from(VALID[3:5]),
     position=POSITIONS,

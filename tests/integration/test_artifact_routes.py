@@ -61,7 +61,7 @@ def test_a_download_tells_its_hash(client):
     assert of_both[0] == of_both[1]
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(start=st.integers(0, len(DATA) + 5), length=st.integers(1, len(DATA)))
 def test_a_range_is_what_a_slice_is(client, start, length):
     answer = _range(client, f"bytes={start}-{start + length - 1}")
@@ -132,7 +132,7 @@ def test_a_store_with_urls_is_asked_itself(client, service):
         assert (answer.status_code, answer.content) == (200, DATA)
         return
     assert answer.status_code == 307
-    with httpx.Client(trust_env=False) as anyone:
+    with httpx.Client(trust_env=False, timeout=60) as anyone:
         assert anyone.get(answer.headers["location"]).content == DATA
 
 

@@ -10,6 +10,7 @@ import pytest
 from fault_proxy import Fault, FaultProxy
 from hypothesis import given
 from hypothesis import strategies as st
+from pace import PATIENCE_S
 from pydantic import SecretStr
 from remote_server import RemoteServer, Work, store_model
 from server_process import free_port
@@ -69,7 +70,7 @@ def proxy(server):
 
 @pytest.fixture
 def through_proxy(proxy):
-    with Client(proxy.endpoint, patience_s=10) as client:
+    with Client(proxy.endpoint, patience_s=60) as client:
         yield client
 
 
@@ -104,7 +105,7 @@ def test_two_submissions_are_two_jobs(client):
 @pytest.mark.parametrize("fault", [Fault.BROKEN_XML, Fault.NOT_UTF8, Fault.NO_HTTP])
 def test_a_server_that_is_ill_for_a_while_is_asked_again(server, proxy, fault):
     told = []
-    with Client(proxy.endpoint, patience_s=10, on_retry=lambda why, delay_s: told.append((why, delay_s))) as client:
+    with Client(proxy.endpoint, patience_s=60, on_retry=lambda why, delay_s: told.append((why, delay_s))) as client:
         proxy.plan(fault, method="GET", times=2)
         assert isinstance(list(client.datasets.list()), list)
 
@@ -303,12 +304,12 @@ def test_events_come_as_they_happen_and_after_an_id(server, client):
     watcher = threading.Thread(target=lambda: seen.extend(client.jobs.watch(job.id)))
     watcher.start()
     work.advance(done=1, total=3)
-    give_up_at = time.monotonic() + 20
+    give_up_at = time.monotonic() + PATIENCE_S
     while not seen and watcher.is_alive() and time.monotonic() < give_up_at:
         time.sleep(0.02)
 
     work.fail(JobError(code="crashed", message="it fell over"))
-    watcher.join(20)
+    watcher.join(PATIENCE_S)
 
     assert [event.data.get("state") or event.data["done"] for event in seen] == ["queued", "running", 1, "failed"]
     assert [event.id for event in client.jobs.watch(job.id, after=seen[1].id)] == [event.id for event in seen[2:]]
@@ -363,7 +364,7 @@ def test_waiting(server, client):
     assert client.jobs.cancel(job.id).state is JobState.CANCELLING
     work.confirm_cancelled()
 
-    assert client.jobs.wait(job.id, timeout_s=10).state is JobState.CANCELLED
+    assert client.jobs.wait(job.id, timeout_s=PATIENCE_S).state is JobState.CANCELLED
     again = client.jobs.retry(job.id)
     assert (again.kind, again.state) == (JobKind.PROBE, JobState.QUEUED)
     assert again.id != job.id

@@ -271,7 +271,7 @@ def test_an_archive_that_says_it_is_too_large_is_refused_unread(client, dataset)
     head = [f"POST /api/v1/datasets/{dataset}/archive HTTP/1.1", f"Host: {address.host}", "Expect: 100-continue"]
     head += [f"Authorization: {client.headers['Authorization']}", "Content-Type: application/zip"]
     head += [f"Content-Length: {MAX_ARCHIVE_BYTES + 1}", "", ""]
-    with socket.create_connection((address.host, address.port), timeout=10) as connection:
+    with socket.create_connection((address.host, address.port), timeout=60) as connection:
         connection.sendall("\r\n".join(head).encode())
         assert connection.recv(1000).startswith(b"HTTP/1.1 413 ")
 

@@ -24,7 +24,7 @@ def says(database):
         return [component.detail["broker_ok"] for component in components.alive(session)]
 
 
-def wait_until_it_says(database, expected, timeout_s=60):
+def wait_until_it_says(database, expected, timeout_s=180):
     deadline = time.monotonic() + timeout_s
     while says(database) != [expected]:
         assert time.monotonic() < deadline, f"expected {expected}, found {says(database)}"

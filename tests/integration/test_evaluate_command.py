@@ -69,7 +69,7 @@ def asl_evaluate(folder, *arguments):
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
 
 
@@ -152,4 +152,4 @@ def test_a_picture_that_no_longer_applies_is_removed(folder, tmp_path):
 
 def test_pictures_do_without_pyplot():
     code = "import sys, asl.core.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=300).returncode == 0

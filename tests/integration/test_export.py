@@ -143,7 +143,7 @@ def test_the_command_reports_the_difference(tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
 
     assert done.returncode == 0, done.stderr

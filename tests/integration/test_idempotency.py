@@ -93,7 +93,7 @@ def test_the_next_one_makes_it_when_the_first_is_rolled_back(database):
     def fail_late(session):
         _make(session)
         begun.set()
-        assert fails.wait(10)
+        assert fails.wait(60)
         raise RuntimeError("no room")
 
     def first():
@@ -102,11 +102,11 @@ def test_the_next_one_makes_it_when_the_first_is_rolled_back(database):
 
     with ThreadPoolExecutor(6) as pool:
         failing = pool.submit(first)
-        assert begun.wait(10)
+        assert begun.wait(60)
         waiting = [pool.submit(once, database, "a", "key", fingerprint(1), _make) for _ in range(5)]
         fails.set()
-        failing.result(30)
-        answers = [future.result(30) for future in waiting]
+        failing.result(90)
+        answers = [future.result(90) for future in waiting]
     assert _n_made(database) == 1
     assert [is_repeated for _, is_repeated in answers].count(False) == 1
 

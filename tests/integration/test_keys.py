@@ -42,6 +42,21 @@ def _queries(database):
         event.remove(database.engine, "before_cursor_execute", note)
 
 
+@contextlib.contextmanager
+def _connecting(database):
+    """Collect the connections that a database is asked for."""
+    tried = []
+
+    def note(*_):
+        tried.append(time.monotonic())
+
+    event.listen(database.engine, "do_connect", note)
+    try:
+        yield tried
+    finally:
+        event.remove(database.engine, "do_connect", note)
+
+
 def _find(database, secret):
     with database.reading() as session:
         return keys.find(session, secret)
@@ -114,11 +129,9 @@ def test_a_revoked_key_stops_within_its_freshness(database):
         assert await ring.find(secret)
         with database.transaction() as session:
             keys.revoke(session, "camera")
-        revoked_at = time.monotonic()
-        await _until(lambda: ring.find(secret), is_none=True)
-        return time.monotonic() - revoked_at
+        await _until(lambda: ring.find(secret), is_none=True, limit_s=FRESH_S / 2)
 
-    assert asyncio.run(revoke_while_in_use()) < 1.0
+    asyncio.run(revoke_while_in_use())
 
 
 def test_keys_in_use_outlive_the_database(postgres_server):  # noqa: ARG001 - skips where it is missing
@@ -133,26 +146,26 @@ def test_keys_in_use_outlive_the_database(postgres_server):  # noqa: ARG001 - sk
             assert await ring.find(secret)
             server.kill()
             await ring.find(secret)  # finds out that the database is away
-            times = []
-            for _ in range(200):
-                started = time.perf_counter()
-                assert (await ring.find(secret)).name == "camera"
-                times.append(time.perf_counter() - started)
-                await asyncio.sleep(0.002)
+            n_tried, began = 0, time.monotonic()
+            with _connecting(database) as tried:
+                for _ in range(200):
+                    assert (await ring.find(secret)).name == "camera"
+                    await asyncio.sleep(0.002)
+                n_tried, took_s = len(tried), time.monotonic() - began
             with pytest.raises(Unavailable):
                 await ring.find(other)
             server.start()
             with database.transaction() as session:
                 keys.revoke(session, "camera")
             await _until(lambda: ring.find(secret), is_none=True)
-            return sorted(times)
+            return n_tried, took_s
 
-        times = asyncio.run(use())
+        n_tried, took_s = asyncio.run(use())
         database.close()
-    assert times[len(times) // 2] < 0.002
+    assert n_tried <= 2 + took_s / 0.2, "a database that is away is left alone for a while"
 
 
-async def _until(ask, *, is_none=False, limit_s=10.0):
+async def _until(ask, *, is_none=False, limit_s=60.0):
     deadline = time.monotonic() + limit_s
     while True:
         answer = ask()

@@ -35,7 +35,7 @@ from services.gateway.served_model import Serving, Source
 
 _N_CALLS = 200
 _N_AT_ONCE = 8
-_PATIENCE_S = 60
+_PATIENCE_S = 180
 STARTER = load_classifier().version
 
 

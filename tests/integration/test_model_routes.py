@@ -39,7 +39,7 @@ class Service:
         return httpx.Client(
             base_url=f"{self.address}/api/v1",
             headers={"Authorization": f"Bearer {secret}"},
-            timeout=30,
+            timeout=60,
             trust_env=False,
         )
 
@@ -97,7 +97,7 @@ def _served(app):
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(60)
 
 
 def _put(client, model, revision=None, alias="production", **body):
@@ -156,7 +156,7 @@ def test_every_call_needs_its_scope(service):
                 assert _code(client.request(method, f"/models{path}", json={"model": model.id}), 403) == "forbidden", (
                     path
                 )
-                bare = httpx.request(method, f"{service.address}/api/v1/models{path}", trust_env=False)
+                bare = httpx.request(method, f"{service.address}/api/v1/models{path}", trust_env=False, timeout=60)
                 assert _code(bare, 401) == "unauthenticated"
 
 

@@ -192,17 +192,20 @@ def test_a_checkpoint_that_cannot_be_used_is_passed_over(broken_at_15, whole, da
     _check_files(runs, claim.job_id, whole)
 
 
-def test_old_checkpoints_are_deleted_but_not_those_that_are_noted(tmp_path, data_file, monkeypatch):
-    monkeypatch.setattr(checkpoints, "DROPPED_AFTER_S", 0.5)
+@pytest.mark.parametrize(("dropped_after_s", "are_dropped"), [(0.1, True), (3600.0, False)])
+def test_old_checkpoints_are_deleted_but_not_those_that_are_noted(
+    tmp_path, data_file, monkeypatch, dropped_after_s, are_dropped
+):
+    monkeypatch.setattr(checkpoints, "DROPPED_AFTER_S", dropped_after_s)
     runs = JobRuns(tmp_path)
-    claim = runs.claim(runs.add(JobKind.TRAINING, _request(runs.give_features(data_file), epochs=16)))
-    runs.begin(claim, on_progress=lambda _: time.sleep(0.1))
+    claim = runs.claim(runs.add(JobKind.TRAINING, _request(runs.give_features(data_file), epochs=8)))
+    runs.begin(claim, on_progress=lambda _: time.sleep(0.05 * are_dropped))
 
     left = {entry.key for entry in runs.storage.list(f"jobs/{claim.job_id}/") if "-checkpoint.pt" in entry.key}
     entries = runs.checkpoint(claim.job_id)["checkpoints"]
-    assert [entry["epoch"] for entry in entries] == [16, 15]
-    assert {entry["key"] for entry in entries} < left
-    assert len(left) < 16
+    assert [entry["epoch"] for entry in entries] == [8, 7]
+    assert {entry["key"] for entry in entries} <= left
+    assert (len(left) < 8) == are_dropped
 
 
 def test_a_training_with_more_epochs_goes_on_from_a_finished_one(runs, features, hands, tmp_path):

@@ -15,6 +15,7 @@ import pytest
 import torch
 from factories import make_dataset
 from job_runs import TENANT, JobRuns
+from pace import wait_until
 from sqlalchemy import select
 from trainings import run as train_locally
 
@@ -159,10 +160,14 @@ def test_photographs_are_fetched_only_a_little_ahead_and_removed_after_use(runs,
     cut = [Photograph(f"A/{length}.jpg", "A", "", hand[: 2000 + length]) for length in range(75)]
     counts = []
 
+    def fetched():
+        return [path for path in (runs.folder / "scratch").glob("*/photographs/*") if path.is_file()]
+
     def count(progress):
         if progress.done == 1:
-            time.sleep(0.5)  # time enough to fetch them all
-        counts.append(sum(path.is_file() for path in (runs.folder / "scratch").glob("*/photographs/*")))
+            wait_until(lambda: len(fetched()) > 30)
+            time.sleep(0.2)  # time enough to fetch more than allowed
+        counts.append(len(fetched()))
 
     with pytest.raises(DatasetInvalid, match="found none in 75"):
         runs.begin(runs.claim(runs.add(JobKind.EXTRACTION, _request(runs, cut))), on_progress=count)
@@ -357,7 +362,7 @@ except ModelInvalid as error:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     grown_kib, _, message = done.stdout.partition(" ")
@@ -384,7 +389,7 @@ def test_a_probe_stops_soon_when_told_to(plain_runs):
     began = time.monotonic()
     with pytest.raises(Stopped):
         plain_runs.begin(claim, is_stopping=lambda: time.monotonic() - began > 0.1)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_running_out_of_memory_is_told_as_such(plain_runs):
@@ -401,7 +406,7 @@ def test_publishing_needs_neither_torch_nor_mediapipe_nor_the_core():
         "import sys, asl.pipelines.publishing;"
         "print([name for name in sys.modules if name in ('torch', 'mediapipe') or name.startswith('asl.core')])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
     assert done.stdout.strip() == "[]"
 
 

@@ -6,6 +6,7 @@ from dataclasses import fields
 import pytest
 from databases import KINDS, fresh, fresh_url
 from gateways import running, settings_of
+from pace import PATIENCE_S, wait_until
 from servers import PostgresServer, S3Server
 
 from asl.contracts import Queue
@@ -14,6 +15,8 @@ from asl.infra import components
 from services.gateway.dependencies import DependencyWatch
 from services.gateway.startup import Gateway
 
+SOON_S = 2.0
+N_TRIES = 10
 JOBS_NEED = {"database", "storage", "worker-cpu", "worker-gpu"}
 
 
@@ -46,14 +49,19 @@ def _with_problems(gateway, found):
 
 
 def _checks(client, status=200):
-    started = time.monotonic()
-    answer = client.get("/readyz")
-    assert time.monotonic() - started < 3  # less than any dependency is waited for
+    """Ask; the answer must come sooner than any dependency is waited for, at least at one of several tries."""
+    for _ in range(N_TRIES):
+        started = time.monotonic()
+        answer = client.get("/readyz")
+        if time.monotonic() - started < SOON_S:
+            break
+    else:
+        pytest.fail(f"expected an answer within {SOON_S:g} s, found none at {N_TRIES} tries")
     assert answer.status_code == status
     return answer.json()
 
 
-def _wait(client, wanted, limit_s=12.0):
+def _wait(client, wanted, limit_s=PATIENCE_S):
     """Wait until the dependencies that are not there are those."""
     deadline = time.monotonic() + limit_s
     while True:
@@ -101,6 +109,7 @@ def test_with_redis_the_dispatcher_and_the_broker_count_too(database, tmp_path):
 
 def test_what_recognition_needs_decides_on_503(tmp_path):
     with running(settings_of(tmp_path)) as client:
+        wait_until(lambda: _checks(client, status=503)["checks"]["database"]["ok"])
         found = _checks(client, status=503)
         assert found["code"] == "unavailable"
         assert found["checks"]["classifier"]["ok"] is False
@@ -120,23 +129,17 @@ def test_a_database_that_goes_away_degrades_and_comes_back(fault, tmp_path, post
             found = _wait(_recognizing(client), from_schema)
             assert "asl db upgrade" in found["checks"]["database"]["detail"]
             getattr(server, fault)()
-            deadline = time.monotonic() + 25
-            while "asl db upgrade" in (found := _checks(client))["checks"]["database"]["detail"]:
-                assert time.monotonic() < deadline
-                time.sleep(0.2)
-            assert found["status"] == "degraded"
-            assert found["checks"]["storage"]["ok"]
+            wait_until(lambda: "asl db upgrade" not in _checks(client)["checks"]["database"]["detail"])
+            assert _checks(client)["status"] == "degraded"
+            wait_until(lambda: _checks(client)["checks"]["storage"]["ok"])
             server.resume() if fault == "pause" else server.start()
-            while "asl db upgrade" not in _checks(client)["checks"]["database"]["detail"]:
-                assert time.monotonic() < deadline + 25
-                time.sleep(0.2)
+            wait_until(lambda: "asl db upgrade" in _checks(client)["checks"]["database"]["detail"])
 
 
 def test_an_older_schema_on_postgres_is_told_and_left_alone(tmp_path, request, capsys):
     with fresh_url("postgres", request, tmp_path) as url, running(settings_of(tmp_path, database_url=url)) as client:
-        detail = _checks(client, status=503)["checks"]["database"]["detail"]
-    assert "not there" in detail
-    assert "asl db upgrade" in detail
+        wait_until(lambda: "not there" in (_checks(client, status=503)["checks"]["database"]["detail"]))
+        assert "asl db upgrade" in _checks(client, status=503)["checks"]["database"]["detail"]
     assert "asl db upgrade" in capsys.readouterr().err
 
 
@@ -152,7 +155,7 @@ def test_a_gateway_starts_and_answers_with_everything_away(tmp_path):
     )
     started = time.monotonic()
     with running(settings) as client:
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < PATIENCE_S
         found = _wait(_recognizing(client), JOBS_NEED | {"dispatcher", "broker"})
         assert "secret-of-the-store" not in str(found)
         assert client.get("/healthz").status_code == 200

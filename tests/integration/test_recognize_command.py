@@ -54,7 +54,7 @@ def asl_recognize(folder, landmarker_path):
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=300,
         )
 
     return run

@@ -81,7 +81,7 @@ def test_many_that_end_at_once_get_numbers_without_gaps_and_lose_nothing_else(da
     start = Barrier(n_threads)
 
     def end_jobs(_):
-        start.wait(10)
+        start.wait(60)
         for _ in range(n_each):
             with database.transaction() as session:
                 job = add_job(session)  # in the same transaction: a number that was taken must not undo it
@@ -290,7 +290,7 @@ def test_of_many_promotions_at_once_one_is_made(database, n_before):
     start = Barrier(n_threads)
 
     def promote(model):
-        start.wait(10)
+        start.wait(60)
         try:
             with database.transaction() as session:
                 _force(session, model, 1 if n_before else None)

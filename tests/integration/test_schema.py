@@ -98,7 +98,7 @@ def test_processes_that_upgrade_at_once_wait_for_each_other(url):
         subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
-    ended = [process.communicate(timeout=60) for process in started]
+    ended = [process.communicate(timeout=180) for process in started]
     assert [process.returncode for process in started] == [0, 0, 0], ended
     assert sorted(out.strip() for out, _ in ended) == sorted(["None", schema.expected(), schema.expected()])
 

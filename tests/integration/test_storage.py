@@ -261,7 +261,7 @@ def test_a_presigned_url_gives_the_object_under_a_file_name(s3_server):
     storage = _s3(s3_server)
     storage.put_bytes("a/b", b"content")
     name = 'my "best"; model\r\n.pt'
-    answer = httpx.get(storage.presigned_url("a/b", file_name=name, expires_s=60), trust_env=False)
+    answer = httpx.get(storage.presigned_url("a/b", file_name=name, expires_s=60), trust_env=False, timeout=60)
     assert answer.content == b"content"
     disposition = answer.headers["content-disposition"]
     assert disposition.startswith("attachment;")

@@ -6,6 +6,7 @@ import time
 
 import pytest
 from fault_proxy import Fault, FaultProxy
+from pace import PACES, at_some_pace, wait_until
 from servers import S3Server, free_port
 
 from asl.errors import NotFound, Unavailable
@@ -39,8 +40,33 @@ def direct(s3_server, bucket):
 
 
 @pytest.fixture
-def storage(proxy, bucket, s3_server):
-    return _storage(proxy.endpoint, bucket, s3_server, read_timeout_s=0.4)
+def open_through(proxy, bucket, s3_server):
+    """Open the store through the proxy."""
+    return lambda pace: _storage(proxy.endpoint, bucket, s3_server, read_timeout_s=0.4 * pace)
+
+
+@pytest.fixture
+def storage(open_through):
+    """A store that waits long enough for a machine that stands still: where nothing hangs, that costs nothing."""
+    return open_through(PACES[-1])
+
+
+@pytest.fixture
+def met(proxy, storage, open_through):
+    """Make a check of a fault with a store; what hangs is waited for as briefly as the machine allows."""
+
+    def meet(fault, check):
+        if not fault.name.startswith("HANG"):
+            check(storage)
+            return
+
+        def at(pace):
+            proxy.forget_plans()
+            check(open_through(pace))
+
+        at_some_pace(at)
+
+    return meet
 
 
 def _storage(endpoint, bucket, server, **changes):
@@ -49,12 +75,16 @@ def _storage(endpoint, bucket, server, **changes):
 
 
 @pytest.mark.parametrize("fault", _UPLOAD)
-def test_a_fault_in_an_upload_is_borne(proxy, storage, direct, fault):
-    proxy.plan(fault, method="PUT", times=2)
-    assert storage.put_bytes("a", _DATA).sha256 == _SHA256
-    assert b"".join(direct.open("a")) == _DATA
-    # An upload whose answer is lost has come through: it is not sent again.
-    assert proxy.n_left == (1 if fault is Fault.LOST_ANSWER else 0)
+def test_a_fault_in_an_upload_is_borne(proxy, met, direct, fault):
+    def check(storage):
+        direct.delete("a")
+        proxy.plan(fault, method="PUT", times=2)
+        assert storage.put_bytes("a", _DATA).sha256 == _SHA256
+        assert b"".join(direct.open("a")) == _DATA
+        # An upload whose answer is lost has come through: it is not sent again.
+        assert proxy.n_left == (1 if fault is Fault.LOST_ANSWER else 0)
+
+    met(fault, check)
 
 
 @pytest.mark.parametrize(
@@ -68,14 +98,17 @@ def test_a_fault_in_reading_back_is_borne(proxy, storage, direct, fault):
 
 
 @pytest.mark.parametrize("fault", [fault for fault in _UPLOAD if fault is not Fault.LOST_ANSWER])
-def test_an_upload_that_fails_again_and_again_is_unavailable_and_leaves_no_object(proxy, storage, direct, fault):
-    proxy.plan(fault, method="PUT", times=_PATIENCE + 1)
-    with pytest.raises(Unavailable) as caught:
-        storage.put_bytes("a", _DATA)
-    assert caught.value.hint
-    assert proxy.n_left == 0
-    with pytest.raises(NotFound):
-        direct.size("a")
+def test_an_upload_that_fails_again_and_again_is_unavailable_and_leaves_no_object(proxy, met, direct, fault):
+    def check(storage):
+        proxy.plan(fault, method="PUT", times=_PATIENCE + 1)
+        with pytest.raises(Unavailable) as caught:
+            storage.put_bytes("a", _DATA)
+        assert caught.value.hint
+        assert proxy.n_left == 0
+        with pytest.raises(NotFound):
+            direct.size("a")
+
+    met(fault, check)
 
 
 def test_an_upload_that_can_never_be_read_back_is_unavailable(proxy, storage):
@@ -106,43 +139,54 @@ def test_a_server_may_take_longer_for_an_upload_than_for_a_connection(proxy, buc
 
 
 @pytest.mark.parametrize("fault", _ANY)
-def test_a_fault_in_a_download_is_borne(proxy, storage, direct, tmp_path, fault):
+def test_a_fault_in_a_download_is_borne(proxy, met, direct, tmp_path, fault):
     direct.put_bytes("a", _DATA)
-    proxy.plan(fault, method="GET", times=2)
-    storage.get("a", tmp_path / "got", sha256=_SHA256)
-    assert (tmp_path / "got").read_bytes() == _DATA
-    assert proxy.n_left == 0
+
+    def check(storage):
+        proxy.plan(fault, method="GET", times=2)
+        storage.get("a", tmp_path / "got", sha256=_SHA256)
+        assert (tmp_path / "got").read_bytes() == _DATA
+        assert proxy.n_left == 0
+
+    met(fault, check)
 
 
 @pytest.mark.parametrize("fault", [fault for fault in _ANY if fault is not Fault.HANG_HALF_WAY])
-def test_a_download_that_fails_again_and_again_is_unavailable_and_leaves_no_file(
-    proxy, storage, direct, tmp_path, fault
-):
+def test_a_download_that_fails_again_and_again_is_unavailable_and_leaves_no_file(proxy, met, direct, tmp_path, fault):
     direct.put_bytes("a", _DATA)
     (tmp_path / "got").write_bytes(b"old")
-    proxy.plan(fault, method="GET", times=_PATIENCE + 1)
-    with pytest.raises(Unavailable) as caught:
-        storage.get("a", tmp_path / "got", sha256=_SHA256)
-    assert caught.value.hint
-    assert [path.name for path in tmp_path.iterdir()] == ["got"]
-    assert (tmp_path / "got").read_bytes() == b"old"
-    assert proxy.n_left == 0
+
+    def check(storage):
+        proxy.plan(fault, method="GET", times=_PATIENCE + 1)
+        with pytest.raises(Unavailable) as caught:
+            storage.get("a", tmp_path / "got", sha256=_SHA256)
+        assert caught.value.hint
+        assert [path.name for path in tmp_path.iterdir()] == ["got"]
+        assert (tmp_path / "got").read_bytes() == b"old"
+        assert proxy.n_left == 0
+
+    met(fault, check)
 
 
-def test_reading_goes_on_where_a_connection_was_cut(proxy, storage, direct):
+def test_reading_goes_on_where_a_connection_was_cut(proxy, met, direct):
     direct.put_bytes("a", _DATA)
     # More than are borne in a row: bytes that come between them count as a new beginning.
-    for fault in (
+    *others, hangs = (
         Fault.CUT_ANSWER,
         Fault.WHOLE,
         Fault.ANSWER_500,
         Fault.CUT_ANSWER,
         Fault.NO_HTTP,
         Fault.HANG_HALF_WAY,
-    ):
-        proxy.plan(fault, method="GET")
-    assert b"".join(storage.open("a", start=5, end=3_000_000)) == _DATA[5:3_000_000]
-    assert proxy.n_left == 0
+    )
+
+    def check(storage):
+        for fault in (*others, hangs):
+            proxy.plan(fault, method="GET")
+        assert b"".join(storage.open("a", start=5, end=3_000_000)) == _DATA[5:3_000_000]
+        assert proxy.n_left == 0
+
+    met(hangs, check)
 
 
 def test_an_answer_of_the_whole_is_not_taken_for_a_part(proxy, storage, direct):
@@ -198,7 +242,7 @@ def test_a_server_that_is_not_there_is_unavailable_soon(s3_server, tmp_path):
     ):
         with pytest.raises(Unavailable):
             call()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
 
 
 def test_a_server_that_refuses_is_asked_once(s3_server, proxy, bucket):
@@ -216,15 +260,24 @@ def test_a_frozen_server_fails_the_check_within_two_seconds_and_is_used_again_af
         storage = _storage(server.endpoint, server.create_bucket(), server)
         storage.put_bytes("a", _DATA)
         server.pause()
-        began = time.monotonic()
-        with pytest.raises(Unavailable):
-            storage.check()
-        assert time.monotonic() - began < 2
+        wait_until(lambda: _seconds_to_fail(storage) < 2)
         server.resume()
-        storage.check()
+        wait_until(lambda: _answers(storage))
         server.kill()
-        with pytest.raises(Unavailable):
-            storage.check()
+        assert not _answers(storage)
         server.start()
-        storage.check()
+        wait_until(lambda: _answers(storage))
         assert b"".join(storage.open("a")) == _DATA
+
+
+def _answers(storage):
+    with contextlib.suppress(Unavailable):
+        storage.check()
+        return True
+    return False
+
+
+def _seconds_to_fail(storage):
+    began = time.monotonic()
+    assert not _answers(storage)
+    return time.monotonic() - began

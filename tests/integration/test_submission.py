@@ -422,7 +422,7 @@ def test_a_cancel_that_races_the_end_leaves_one_end(store, tenant):
     assert len(ends) == 200
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(links=st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=12))
 def test_a_chain_is_accepted_where_it_has_an_order_and_only_there(store, links):
     needs = {n: sorted({f"r{other}" for one, other in links if one == n}) for n in range(8)}

@@ -2,10 +2,10 @@ import json
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from factories import make_dataset
+from pace import wait_until
 from trainings import GROUPS, command, same_model
 
 from asl.cli import console
@@ -131,19 +131,13 @@ def test_cross_validation_of_one_group_is_refused(tmp_path, capsys):
 
 
 def test_a_process_killed_outright_leaves_a_checkpoint_to_go_on_from(data_file, tmp_path):
-    folder, whole = tmp_path / "killed", tmp_path / "whole"
     words = ["train-model", "--data-file", data_file, "--device", "cpu", "--patience", 0, "--hidden-sizes", 8]
     words += ["--epochs", 200, "--batch-size", 512, "--output-dir"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from asl.cli.main import main; main()", *map(str, words), str(folder)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 60
-    while not (folder / "checkpoint_epoch_20.pt").exists() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    for number in range(5):  # a machine that stands still lets it come to its end: then once more
+        folder = tmp_path / f"killed {number}"
+        if not _comes_to_its_end(words, folder):
+            break
+    whole = tmp_path / "whole"
     assert not (folder / "final_model.pt").exists()
     for path in folder.glob("*.pt"):
         checkpoints.load(path)
@@ -151,3 +145,16 @@ def test_a_process_killed_outright_leaves_a_checkpoint_to_go_on_from(data_file, 
     assert command(*words, folder, "--resume", folder / "checkpoint_epoch_20.pt") == 0
     assert same_model(whole / "final_model.pt", folder / "final_model.pt")
     assert same_model(whole / "best_model.pt", folder / "best_model.pt")
+
+
+def _comes_to_its_end(words, folder):
+    """Train in a process that is killed after some epochs; tells whether it was done before."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from asl.cli.main import main; main()", *map(str, words), str(folder)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until((folder / "checkpoint_epoch_20.pt").exists, 180, every_s=0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return (folder / "final_model.pt").exists()

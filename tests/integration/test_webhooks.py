@@ -136,14 +136,19 @@ def test_a_failure_is_tried_again_later_and_later_until_it_is_given_up(store, re
     [job_id] = _end(store, receiver.url)
     waits = []
     for _ in range(MAX_TRIES):
+        before = time.time()
         assert deliver_due(store.database, store.settings) == 1
+        took_s = time.time() - before
         delivery = _delivery(store, job_id)
         assert delivery.delivered_at is None
         assert "500" in delivery.last_error
         if delivery.next_try_at is not None:
-            waits.append(delivery.next_try_at - time.time())
+            waits.append((delivery.next_try_at - before, took_s))
             _make_due(store, job_id)
-    assert waits == pytest.approx([min(5 * 2**n, 3600) for n in range(MAX_TRIES - 1)], abs=4)
+    for n, (wait_s, took_s) in enumerate(waits):
+        expected_s = min(5 * 2**n, 3600)
+        assert expected_s - 1 <= wait_s <= expected_s + took_s + 1
+    assert len(waits) == MAX_TRIES - 1
     assert _delivery(store, job_id).next_try_at is None
     assert len(receiver.calls) == MAX_TRIES
     assert deliver_due(store.database, store.settings) == 0
@@ -187,7 +192,7 @@ def test_receivers_that_never_answer_cost_seconds_all_together(store):
         ids = _end(store, url, n=10)
         start = time.monotonic()
         assert deliver_due(store.database, store.settings) == 10
-        assert time.monotonic() - start < 20
+        assert time.monotonic() - start < 5 * 10  # one after the other they would have taken that
     assert "Timeout" in _delivery(store, ids[0]).last_error
     for job_id in ids:
         _silence(store, job_id)
