@@ -71,7 +71,7 @@ function OneDataset() {
         onClick=${() => (label.value = label.value === letter ? null : letter)}>
         <strong>${letter}</strong>${" "}<small>${total(letter)}<span class="sr"> ${text.teach.unit}</span></small><span class="level" style=${{ transform: `scaleX(${total(letter) / most})` }}></span></button>`)}</div>
       <ul class="hints">${hints(found.counts).map((hint) => html`<li key=${hint}>${hint}</li>`)}</ul>
-      <div class="row wrap">${found.n_samples > 0 && html`<a class="button" href="#/train">${text.teach.train}</a>`}</div>
+      <div class="row wrap">${found.n_samples > 0 && html`<a class="button" href="#/train/on/${encodeURIComponent(found.name)}">${text.teach.train}</a>`}</div>
     </section>
     <div class="columns even">
       ${isOn.value
