@@ -135,6 +135,16 @@ socket.onopen = () => socket.send(JSON.stringify({
     title: "Teach",
     lead: "A data set: photographs of each letter, by people whose names keep them apart.",
     oneLead: "Choose a letter, show it to the camera from several sides, and go on with the next.",
+    steps: {
+      title: "From your hands to a model that reads them",
+      all: [
+        "Name a data set above: say, after what it is for.",
+        "Say who signs, choose a letter, and hold the button while you turn the hand: 30 photographs of a letter are a good start.",
+        "Ask others to sign, too, each under a name of their own: a model reads new people only as well as it has seen different ones.",
+        "Press Train, then look under Evaluate whom and what it misreads.",
+        "Promote the model, and Live reads with it.",
+      ],
+    },
     make: "A new data set",
     name: "Its name",
     makeIt: "Make it",
@@ -358,7 +368,7 @@ console.log(report.all_rows.accuracy, report.confusion_matrix);`,
 
   models: {
     title: "Models",
-    lead: "Every model that was trained or imported here, and the one that answers.",
+    lead: "Every model that was trained or imported here. The one in production reads for Live, Practice and the API.",
     number: (n) => `Model ${n}`,
     none: "No model was trained here yet; the one that comes with the package answers.",
     answers: (version) => `${version} answers`,

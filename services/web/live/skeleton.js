@@ -29,11 +29,12 @@ export function drawSkeleton(canvas, points, width, height, { thickness = 1, mar
   const unit = (thickness * Math.max(width, height)) / 640;
   const at = (index) => [points[3 * index] * width, points[3 * index + 1] * height];
   pen.lineCap = "round";
-  for (const [colour, lineWidth] of [[SHADE, 7], [LINE, 3.5]]) {
+  const some = marked ? CONNECTIONS.filter((ends) => ends.every((index) => isMarked(index, marked))) : [];
+  for (const [colour, lineWidth, connections] of [[SHADE, 7, CONNECTIONS], [LINE, 3.5, CONNECTIONS], [MARKED, 5, some]]) {
     pen.strokeStyle = colour;
     pen.lineWidth = lineWidth * unit;
     pen.beginPath();
-    for (const [from, to] of CONNECTIONS) {
+    for (const [from, to] of connections) {
       pen.moveTo(...at(from));
       pen.lineTo(...at(to));
     }
