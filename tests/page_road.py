@@ -5,6 +5,7 @@ import re
 import time
 import zipfile
 
+import numpy as np
 from playwright.sync_api import expect
 
 from asl.core.images import encode_jpeg
@@ -22,6 +23,15 @@ def go(visit, platform, screen):
 
 def press(page, name):
     page.get_by_role("button", name=name, exact=True).click()
+
+
+def pack_plain_pictures(count):
+    """Pack small pictures, each of a colour of its own, into an archive."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as packed:
+        for number in range(count):
+            packed.writestr(f"ann/A/{number}.jpg", encode_jpeg(np.full((16, 16, 3), 2 * number, np.uint8)))
+    return file.getvalue()
 
 
 def write_photographs(folder):
@@ -66,9 +76,9 @@ def train(page, epochs):
     press(page, "Train")
 
 
-def cancel_and_go_on(page):
-    """Cancel a training once it has a curve, and go on from its last checkpoint, which is another job."""
-    expect(page.get_by_test_id("epoch")).to_be_visible(timeout=SLOW_MS)
+def cancel_and_go_on(page, sign):
+    """Cancel a job once a sign of its first figures is seen, and go on from its last checkpoint, in another job."""
+    expect(page.get_by_test_id(sign)).to_be_visible(timeout=SLOW_MS)
     press(page, "Cancel")
     go_on = page.get_by_role("button", name="Go on from the last checkpoint")
     expect(go_on).to_be_visible(timeout=SLOW_MS)

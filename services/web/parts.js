@@ -46,6 +46,13 @@ export function Code({ curl, python, js }) {
   </details>`;
 }
 
+/** What was found, and what to do about it: `advice` of a job's result or of a report. */
+export function Advice({ advice }) {
+  if (!advice?.length) return null;
+  return html`<section class="card"><h2>${text.advice.title}</h2><dl class="advices">${advice.map(({ code, found, remedy }) => html`<div key=${code + found}>
+    <dt>${text.advice.codes[code] ?? code}</dt><dd>${found}<p class="muted">${remedy}</p></dd></div>`)}</dl></section>`;
+}
+
 /** A heading with a line that says what the screen is for. */
 export function Head({ title, children, action }) {
   return html`<header class="head"><div><h1>${title}</h1><p>${children}</p></div>${action}</header>`;

@@ -123,16 +123,10 @@ socket.onopen = () => socket.send(JSON.stringify({
     skip: "Skip",
     show: (letter) => `Show ${letter}`,
     right: "Right!",
-    advice: { none: "Show your hand to the camera.", alike: "Nearly the same as the drawn hand: turn it a little, and hold still." },
-    change: (finger, how) => `${finger}: ${how}.`,
-    fingers: {
-      thumb: "Thumb", index: "Index finger", middle: "Middle finger", ring: "Ring finger", pinky: "Little finger",
-      "index-middle": "Index and middle finger", "middle-ring": "Middle and ring finger", "ring-pinky": "Ring and little finger",
-    },
-    how: {
-      straighten: "straighten it", bend: "bend it more", spread: "spread them", close: "bring them together",
-      tuck: "bring it in", out: "stretch it out",
-    },
+    none: "Show your hand to the camera.",
+    hold: "That is it: hold it still.",
+    alike: "Nearly: turn your hand a little, and hold it still.",
+    marked: "What to move first is drawn in orange.",
     done: (right, total) => `${right} of ${total} letters right`,
     again: "Once more",
   },
@@ -141,6 +135,16 @@ socket.onopen = () => socket.send(JSON.stringify({
     title: "Teach",
     lead: "A data set: photographs of each letter, by people whose names keep them apart.",
     oneLead: "Choose a letter, show it to the camera from several sides, and go on with the next.",
+    steps: {
+      title: "From your hands to a model that reads them",
+      all: [
+        "Name a data set above: say, after what it is for.",
+        "Say who signs, choose a letter, and hold the button while you turn the hand: 30 photographs of a letter are a good start.",
+        "Ask others to sign, too, each under a name of their own: a model reads new people only as well as it has seen different ones.",
+        "Press Train, then look under Evaluate whom and what it misreads.",
+        "Promote the model, and Live reads with it.",
+      ],
+    },
     make: "A new data set",
     name: "Its name",
     makeIt: "Make it",
@@ -214,8 +218,8 @@ await fetch("${origin}/api/v1/datasets/${encodeURIComponent(name)}/samples", { m
     start: "Train",
     describe: (letters, signers) => `${letters} letters, ${signers} ${signers === 1 ? "signer" : "signers"}${signers === 1 ? ": validation will be on the same person" : ", kept apart in validation"}.`,
     advanced: (n) => (n ? `Options (${n} changed)` : "Options"),
-    unset: { train_rows_per_class: "all", temperature: "fitted" },
-    recent: "Trainings",
+    unset: { train_rows_per_class: "all", temperature: "fitted", test_rows_per_class: "all" },
+    recent: "Trainings and tunings",
     best: (share) => `validation ${share}`,
     closable: "It goes on when this page is closed, and is found here again.",
     first: (title) => `First: ${title}`,
@@ -227,7 +231,8 @@ await fetch("${origin}/api/v1/datasets/${encodeURIComponent(name)}/samples", { m
     now: (epoch, share, rate) => `Epoch ${epoch}: validation ${share}, learning rate ${rate}`,
     said: (title, epoch, train, val) => `${title}, epoch ${epoch}: training ${train}, validation ${val}`,
     made: (version, epoch, share) => `Made ${version}: the best epoch was ${epoch}, with ${share} in validation.`,
-    toModels: "See it among the models",
+    toModel: "Evaluate it, and have it read live",
+    harder: "The training's own figure is of hands that were turned and stretched, with dropout: it may well be the lower one.",
     honest: "The epoch was chosen by this figure, so it flatters. Evaluate the model on people whom it never saw.",
     code: (origin, body) => ({
       curl: `curl -X POST ${origin}/api/v1/jobs -H "Content-Type: application/json" \\
@@ -248,6 +253,57 @@ with Client("${origin}") as client:
   body: JSON.stringify(${JSON.stringify(body)}),
 })).json();`,
     }),
+  },
+
+  tuning: {
+    title: "Find better options",
+    lead: "Tries learning rates, dropouts and networks. Each is judged on people whom it was not trained on, so what wins reads new signers best.",
+    cost: (trials, signers, epochs) => `${trials} trials at most, each a training of ${epochs} epochs for every one of ${signers} signers left out.`,
+    needsSigners: "It needs photographs by two signers at least: one trains, the other is read.",
+    start: "Tune",
+    advanced: "What is tried",
+    best: (share, isOver) => `${isOver ? "Best" : "Best so far"}: ${share} of new signers' hands`,
+    settings: ({ learning_rate: rate, dropout, hidden_sizes: sizes }) => `learning rate ${rate.toPrecision(2).replace(/\.?0+$/, "")}, dropout ${dropout.toPrecision(2)}, network ${sizes.join("-")}`,
+    worst: (group, share) => `worst signer: ${group}, ${share}`,
+    train: "Train with the best options",
+    history: "Trials in their order",
+    bestSoFar: "best so far",
+    trial: "trial",
+    said: (n, share) => `${n} trials ended; the best has ${share}`,
+    trials: "All trials",
+    trialsLead: "The mean is over signers, each counting the same; the worst is the signer read least well. A trial that cannot win any more is given up early.",
+    columns: ["Trial", "Mean", "Worst signer", "Learning rate", "Dropout", "Network", ""],
+    states: { complete: "judged", running: "at work", pruned: "given up" },
+    summary: (n, share) => `${n} trials, best ${share}`,
+    code: (origin, body) => ({
+      curl: `curl -X POST ${origin}/api/v1/jobs -H "Content-Type: application/json" \\
+    -d '${JSON.stringify(body)}'`,
+      python: `from asl.client import Client
+from asl.contracts import FeaturesRef, TrainingOptions, TuningOptions, TuningRequest
+
+with Client("${origin}") as client:
+    job = client.jobs.submit(TuningRequest(
+        data=(FeaturesRef(dataset="${body.data[0].dataset}"),),
+        options=TrainingOptions.model_validate_json('${JSON.stringify(body.options)}'),
+        tuning=TuningOptions.model_validate_json('${JSON.stringify(body.tuning)}'),
+    ))
+    print(client.jobs.wait(job.id).result["flags"])`,
+      js: `const job = await (await fetch("${origin}/api/v1/jobs", {
+  method: "POST",
+  headers: { "Content-Type": "application/json" },
+  body: JSON.stringify(${JSON.stringify(body)}),
+})).json();`,
+    }),
+  },
+
+  advice: {
+    title: "What to do next",
+    codes: {
+      unbalanced: "Unbalanced letters", few_rows: "Too few photographs", missing_letters: "Letters missing", one_signer: "One signer",
+      no_signers: "No signers named", one_signers_letters: "Letters of one signer", near_duplicates: "Nearly the same photographs",
+      rarely_found: "Hands not found", overfitting: "Overfitting", underfitting: "Underfitting", unfinished: "Not finished learning",
+      rarely_read: "Letters read badly", weak_group: "A signer read badly", overconfident: "Too sure of itself",
+    },
   },
 
   evaluate: {
@@ -312,7 +368,7 @@ console.log(report.all_rows.accuracy, report.confusion_matrix);`,
 
   models: {
     title: "Models",
-    lead: "Every model that was trained or imported here, and the one that answers.",
+    lead: "Every model that was trained or imported here. The one in production reads for Live, Practice and the API.",
     number: (n) => `Model ${n}`,
     none: "No model was trained here yet; the one that comes with the package answers.",
     answers: (version) => `${version} answers`,
@@ -320,6 +376,7 @@ console.log(report.all_rows.accuracy, report.confusion_matrix);`,
     summary: (share, letters) => `validation ${share} · ${letters} letters`,
     promote: "Promote to production",
     promoted: (n) => `Model ${n} is in production, and answers within seconds.`,
+    tryLive: "Try it live",
     rollback: "Back to the model before",
     refused: (n) => `Model ${n} was not promoted`,
     reason: "Why it is promoted all the same",
@@ -381,6 +438,7 @@ await fetch(path, {
     log: (n) => `Log (${n} lines)`,
     facts: (when, attempt, took) => `Asked for ${when}${attempt > 1 ? ` · attempt ${attempt}` : ""}${took ? ` · took ${took}` : ""}`,
     curves: "See its curves",
+    trials: "See its trials",
     findings: "See what was found",
     needs: "Needs",
     asked: "What was asked for",

@@ -84,9 +84,9 @@ class _Line:
             self._connection.send(message)
 
     def send_progress(self, progress: Progress) -> None:
-        """Send at most ten a second, but every epoch and the last."""
+        """Send at most ten a second, but every epoch, every trial and the last."""
         now = time.monotonic()
-        is_due = now - self._told_at >= _TELL_EVERY_S or progress.epoch != self._epoch
+        is_due = now - self._told_at >= _TELL_EVERY_S or progress.epoch != self._epoch or progress.trial
         if is_due or progress.done == progress.total:
             self._told_at, self._epoch = now, progress.epoch
             self.send("progress", progress.model_dump())

@@ -145,7 +145,7 @@ class Supervisor:
         if progress.rate_per_s is None:
             told = progress.model_copy(update={"rate_per_s": rate, "eta_s": eta_s})
         is_new_epoch = told.epoch is not None and (self._progress is None or told.epoch != self._progress.epoch)
-        if is_new_epoch:
+        if is_new_epoch or told.trial:
             self._events.append(Event(EventKind.PROGRESS, told.model_dump(mode="json")))
         self._progress = told
 

@@ -15,6 +15,7 @@ from page_road import (
     go,
     ids_of_better,
     model,
+    pack_plain_pictures,
     photograph,
     press,
     teach,
@@ -25,6 +26,11 @@ from page_road import (
 from platforms import OneMachine
 from playwright.sync_api import expect
 
+from asl.contracts import Change, HandPart
+from asl.core.coaching_words import advise
+
+WHOLE_PARTS = {Change.PLACE, Change.TURN}
+"""Changes of the thumb and of the hand, for which what is said does not depend on them."""
 SCREENS = ("live", "practice", "teach", "teach/hands", "train", "train/{job}", "evaluate", "evaluate/{evaluation}",
            "models", "models/{model}", "jobs", "jobs/{job}", "system")  # fmt: skip
 
@@ -69,7 +75,7 @@ def trained(taught, platform):
     expect(page.locator(".banner")).to_contain_text("Made best_model", timeout=SLOW_MS)
     go(taught, platform, "teach/hands")
     train(page, epochs=150)
-    cancel_and_go_on(page)
+    cancel_and_go_on(page, "epoch")
     page.reload()
     expect(page.locator(".banner")).to_contain_text("Made best_model", timeout=SLOW_MS)
     return taught
@@ -127,6 +133,20 @@ def test_photographs_show_points_and_are_changed_by_key(taught, platform):
     page.get_by_label("Draw the hand's points").check()
 
 
+def test_a_long_list_of_photographs_goes_on(taught, platform):
+    page = taught.page
+    with platform.client() as client:
+        client.post("/api/v1/datasets", json={"name": "many"})
+        headers = {"Content-Type": "application/zip"}
+        client.post("/api/v1/datasets/many/archive", content=pack_plain_pictures(61), headers=headers)
+    page.get_by_label("Draw the hand's points").uncheck()
+    go(taught, platform, "teach/many")
+    expect(page.locator(".photos li")).to_have_count(60)
+    press(page, "More")
+    expect(page.locator(".photos li")).to_have_count(61)
+    page.get_by_label("Draw the hand's points").check()
+
+
 def test_the_training_is_found_again_with_its_curves(trained, platform):
     page, ids = trained.page, ids_of_better(platform)
     go(trained, platform, f"train/{ids['job']}")
@@ -154,6 +174,10 @@ def test_a_cell_of_the_confusion_matrix_shows_its_photographs(trained, evaluated
     assert shares == sorted(shares)
     assert len(shares) == len((*SIGNERS, "zoe"))
     expect(page.get_by_role("img", name=re.compile("Reliability diagram"))).to_be_visible()
+    with platform.client() as client:
+        advice = client.get(f"/api/v1/jobs/{evaluated[1]}").json()["result"]["advice"]
+    expect(page.locator(".advices dd")).to_have_text([f"{one['found']}{one['remedy']}" for one in advice])
+    assert "rarely_read" in {one["code"] for one in advice}
 
 
 def test_two_models_stand_side_by_side(trained, evaluated, platform):
@@ -215,9 +239,34 @@ def test_a_word_is_practised_to_its_end(visit, platform):
     press(page, "Stop")
     page.get_by_label("Word to spell").fill("al")
     press(page, "Spell it")
-    expect(page.get_by_test_id("advice")).to_contain_text(":", timeout=SLOW_MS)  # what finger to move
+    said = {
+        advise(letter, part, change) for letter in "AL" for part in HandPart for change in set(Change) - WHOLE_PARTS
+    }
+    wait_until(lambda: page.get_by_test_id("advice").inner_text() in said)
     expect(page.get_by_text("2 of 2 letters right")).to_be_visible(timeout=SLOW_MS)
     press(page, "Once more")
+
+
+def test_the_best_options_are_looked_for_and_trained_with(trained, platform, axe, tmp_path):
+    page = trained.page
+    go(trained, platform, "train")
+    page.get_by_label("Data set").select_option("hands")
+    page.locator("summary", has_text="What is tried").click()
+    page.get_by_label("--n-trials").fill("8")
+    page.get_by_label("--n-trials").blur()
+    press(page, "Tune")
+    cancel_and_go_on(page, "best")
+    expect(page.locator(".state.succeeded").first).to_be_visible(timeout=SLOW_MS)
+    with platform.client() as client:
+        found = client.get(f"/api/v1/jobs/{page.url.rpartition('/')[2]}").json()["result"]
+        expect(page.locator(".trials tbody tr")).to_have_count(found["n_trials"])
+        expect(page.locator(".trials tr.best")).to_contain_text(f"{100 * found['mean_accuracy']:.1f} %")
+        assert not axe.serious_in_all(trained, tmp_path)
+        press(page, "Train with the best options")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Training · hands")
+        asked = client.get(f"/api/v1/jobs/{page.url.rpartition('/')[2]}").json()["request"]
+        assert asked["options"] == found["best_options"]
+        platform.wait_until_ended(page.url.rpartition("/")[2])
 
 
 def test_jobs_are_found_by_state_and_tell_why_they_failed(trained, platform):

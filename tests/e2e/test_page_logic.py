@@ -1,4 +1,4 @@
-"""What the page reckons by itself: words from held letters, lessons, fingers compared, hints on data."""
+"""What the page reckons by itself: words from held letters, lessons, hints on data."""
 
 import json
 from itertools import pairwise
@@ -6,7 +6,8 @@ from itertools import pairwise
 import pytest
 from browsers import Visit
 
-from asl.contracts import JobKind, JobState, NoLetter, SampleState
+from asl.contracts import JobKind, JobState, NoLetter, SampleState, TriedState
+from asl.core.advice import AdviceCode
 
 
 @pytest.fixture(scope="module")
@@ -106,26 +107,6 @@ def test_letters_are_drawn_as_often_as_asked_and_never_twice_in_a_row(run):
     assert {letter for letters in drawn for letter in letters} == set("ABC")
 
 
-@pytest.mark.parametrize(
-    ("shown", "wanted", "finger", "how"),
-    [
-        ("A", "A", None, None),
-        ("U", "V", "index-middle", "spread"),
-        ("V", "U", "index-middle", "close"),
-        ("S", "Y", "pinky", "straighten"),
-        ("L", "A", "index", "bend"),
-        ("I", "A", "pinky", "bend"),
-    ],
-)
-def test_the_finger_that_differs_most_is_told(run, shown, wanted, finger, how):
-    found = run(f"""
-        const {{ inPixels, largestDifference }} = await import('/page/practice/fingers.js');
-        const samples = await (await fetch('/page/samples/index.json')).json();
-        const hand = (letter) => inPixels(samples.find((one) => one.letter === letter).landmarks.flat(), 480, 480);
-        return largestDifference(hand('{shown}'), hand('{wanted}'));""")
-    assert found == ({"finger": finger, "how": how} if finger else None)
-
-
 def test_what_a_data_set_lacks_is_told(run):
     def hints(*counts):
         listed = [dict(zip(("label", "signer", "n_samples"), count, strict=True)) for count in counts]
@@ -159,9 +140,12 @@ def test_photographs_that_look_alike_are_told(run):
 def test_every_name_that_the_service_tells_has_a_text(run):
     text = run("""
         const { text } = await import('/page/text.js');
-        return [text.jobs.states, text.jobs.kinds, text.teach.states, text.live.reasons];""")
-    states, kinds, samples, reasons = map(set, text)
+        const { jobs, teach, live, tuning, advice } = text;
+        return [jobs.states, jobs.kinds, teach.states, live.reasons, tuning.states, advice.codes];""")
+    states, kinds, samples, reasons, trials, advice = map(set, text)
     assert states == set(JobState)
     assert kinds == set(JobKind) - {JobKind.EXTRACTION_SHARD}
     assert samples == {"", *SampleState}
     assert reasons >= set(NoLetter)
+    assert trials == set(TriedState)
+    assert advice == set(AdviceCode)

@@ -42,7 +42,10 @@ def test_a_tuning_tells_the_best_settings_and_goes_on_after_it_was_killed(runs, 
         claim = runs.claim_again(claim)
     outcome, told = runs.begin(claim)
     assert runs.finish(claim, outcome) == result
-    first, last = told.progress[0], told.progress[-1]
+    trials = [progress.trial for progress in told.progress if progress.trial]
+    assert [(trial.number, trial.state) for trial in (trials[0], trials[-1])] == [(1, "complete"), (2, "complete")]
+    assert {trial.mean_accuracy for trial in trials} >= {trial["mean_accuracy"] for trial in result["trials"]}
+    first, *_, last = _epochs(told.progress)
     assert first.done == N_EPOCHS + 3  # in the second group of the second trial
     assert (last.done, last.total, last.unit) == (2 * N_EPOCHS, 2 * N_EPOCHS, "epochs")
     assert last.note.startswith("trial 2 of 2, best ")
@@ -55,10 +58,10 @@ def test_a_tuning_told_to_stop_saves_itself_first(tmp_path, data_file):
     request = {"data": [{"job": runs.give_features(data_file)}], "options": {"epochs": 1}, "tuning": tried}
     claim, seen = runs.claim(runs.add(JobKind.TUNING, request)), []
     with pytest.raises(Stopped):
-        runs.begin(claim, on_progress=seen.append, is_stopping=lambda: len(seen) == 3)
+        runs.begin(claim, on_progress=seen.append, is_stopping=lambda: len(_epochs(seen)) == 3)
     assert len(runs.checkpoint(claim.job_id)["tried"][0]["accuracies"]) == 2
     _, told = runs.begin(runs.claim_again(claim))
-    assert [progress.done for progress in told.progress] == [3]
+    assert [progress.done for progress in _epochs(told.progress)] == [3]
 
 
 def test_a_checkpoint_of_another_tuning_is_told_of_and_left(runs, request_):
@@ -66,6 +69,10 @@ def test_a_checkpoint_of_another_tuning_is_told_of_and_left(runs, request_):
     _, told = runs.begin(runs.claim(job_id))
     assert told.progress[0].done == 1
     assert any("cannot be used" in line for line in told.lines)
+
+
+def _epochs(told):
+    return [progress for progress in told if progress.trial is None]
 
 
 def _kill(progress, epoch):

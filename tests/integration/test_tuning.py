@@ -5,10 +5,10 @@ from factories import make_dataset
 from pydantic import ValidationError
 from trainings import command
 
-from asl.contracts import TrainingOptions, TuningMethod, TuningOptions
+from asl.contracts import TrainingOptions, TriedState, TuningMethod, TuningOptions
 from asl.core import cross_validation, dataset, tuning
 from asl.core.search import shuffled_grid
-from asl.core.study import Study, TriedState
+from asl.core.study import Study
 from asl.core.tuning_files import STUDY_FILE
 from asl.errors import Conflict
 

@@ -3,7 +3,7 @@ import { call, list, once } from "../api.js";
 import { html, signal, useEffect, useState } from "../html.js";
 import { JobActions, JobError, JobProgress, StateChip } from "../jobs/pieces.js";
 import { useWatched } from "../jobs/watching.js";
-import { accuracy, ago, Code, Head, ProblemNote } from "../parts.js";
+import { accuracy, Advice, ago, Code, Head, ProblemNote } from "../parts.js";
 import { text } from "../text.js";
 import { headline, Letters, Reliability, Signers } from "./figures.js";
 import { loadEvaluation } from "./loading.js";
@@ -75,6 +75,7 @@ function Shown({ ids }) {
     ${other ? html`<${Comparison} one=${one} other=${other} />` : html`<${Headline} report=${one.report} />`}
     <div class="columns even reports">${loaded.map((evaluation) => html`<div key=${evaluation.id} class=${other ? "" : "whole"}>
       ${other && html`<h2 class="which">${titleOf(evaluation)}</h2>`}
+      <${Advice} advice=${evaluation.report.advice} />
       <${Confusions} evaluation=${evaluation} />
       <div class=${other ? "" : "columns even"}><${Signers} report=${evaluation.report} /><${Reliability} report=${evaluation.report} /></div>
       <${Letters} report=${evaluation.report} />

@@ -11,8 +11,8 @@ export function StateChip({ state }) {
   return html`<span class="state ${state}">${text.jobs.states[state]}</span>`;
 }
 
-/** What a job is called where nobody gave it a name. */
-export const titleOf = (job) => job.name ?? text.jobs.kinds[job.kind] ?? job.kind;
+/** What a job does, and its name where it has one. */
+export const titleOf = ({ kind, name }) => [text.jobs.kinds[kind] ?? kind, name].filter(Boolean).join(" · ");
 
 export function JobProgress({ job, progress = job.progress }) {
   if (job.state === "queued") return html`<p class="muted">${text.jobs.position(job.position)}</p>`;
@@ -46,11 +46,12 @@ export function JobActions({ job, onChange, onRetry, onProblem }) {
   return html`<div class="row actions">
     ${!ENDED.has(job.state) && html`<button disabled=${job.state === "cancelling"} onClick=${act("cancel", onChange)}>${text.jobs.cancel}</button>`}
     ${["failed", "cancelled"].includes(job.state) && html`<button onClick=${act("retry", onRetry, once())}>
-      ${job.kind === "training" ? text.jobs.resume : text.jobs.retry}</button>`}
+      ${["training", "tuning"].includes(job.kind) ? text.jobs.resume : text.jobs.retry}</button>`}
   </div>`;
 }
 
-export function Files({ job }) {
+/** What a job has made; `isCard` where it stands by itself. */
+export function Files({ job, isCard }) {
   const [files, setFiles] = useState([]);
   useEffect(() => {
     call("GET", `/api/v1/jobs/${job.id}/artifacts`).then(({ items }) => setFiles(items), () => setFiles([]));
@@ -60,7 +61,7 @@ export function Files({ job }) {
   const list = (some) => html`<ul class="files">${some.map(({ name, size_bytes: size }) => html`<li key=${name}>
     <button class="quiet" onClick=${() => download(path(name), name)}>${name}</button><span class="muted small">${bytes(size)}</span></li>`)}</ul>`;
   const checkpoints = files.filter(({ name }) => CHECKPOINT.test(name));
-  return html`<section><h2>${text.jobs.files}</h2>${list(files.filter(({ name }) => !CHECKPOINT.test(name)))}
+  return html`<section class=${isCard ? "card" : ""}><h2>${text.jobs.files}</h2>${list(files.filter(({ name }) => !CHECKPOINT.test(name)))}
     ${checkpoints.length > 0 && html`<details><summary>${text.jobs.checkpoints(checkpoints.length)}</summary>${list(checkpoints)}</details>`}
     <div class="plots">${files.filter(({ media_type: type }) => type === "image/png").map(({ name }) => html`<${Picture} key=${name} path=${path(name)} alt=${name} />`)}</div></section>`;
 }

@@ -1,7 +1,7 @@
 // Jobs: all of them, with filters; and one, with its log, files and failure.
 import { call } from "../api.js";
 import { html, signal, useEffect } from "../html.js";
-import { ago, Code, duration, Head, ProblemNote } from "../parts.js";
+import { Advice, ago, Code, duration, Head, ProblemNote } from "../parts.js";
 import { text } from "../text.js";
 import { Files, JobActions, JobError, JobProgress, Log, StateChip, titleOf } from "./pieces.js";
 import { useWatched } from "./watching.js";
@@ -57,10 +57,12 @@ function OneJob({ id }) {
       <${JobActions} job=${job} onChange=${(changed) => (watched.job.value = changed)}
         onRetry=${(made) => (location.hash = `#/jobs/${made.id}`)} onProblem=${(error) => (watched.problem.value = error)} />
       ${job.kind === "training" && html`<p><a href="#/train/${job.id}">${text.jobs.curves}</a></p>`}
+      ${job.kind === "tuning" && html`<p><a href="#/train/${job.id}">${text.jobs.trials}</a></p>`}
       ${job.kind === "evaluation" && html`<p><a href="#/evaluate/${job.id}">${text.jobs.findings}</a></p>`}
       ${job.depends_on.length > 0 && html`<p class="muted small">${text.jobs.needs} ${job.depends_on.map((needed) => html`<a key=${needed} href="#/jobs/${needed}">${needed.slice(0, 8)}</a> `)}</p>`}
       <${Files} job=${job} />
     </section>
+    ${job.kind === "extraction" && html`<${Advice} advice=${job.result?.advice} />`}
     <${Log} lines=${watched.lines.value} />
     <details class="code"><summary>${text.jobs.asked}</summary><pre tabindex="0"><code>${JSON.stringify(job.request, null, 2)}</code></pre></details>
     ${job.result && html`<details class="code"><summary>${text.jobs.result}</summary><pre tabindex="0"><code>${JSON.stringify(job.result, null, 2)}</code></pre></details>`}

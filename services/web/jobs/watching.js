@@ -13,6 +13,8 @@ class Watched {
   /** `Progress` of each epoch, by its number, in order. */
   epochs = signal([]);
   progress = signal(null);
+  /** `TuningTrial` of each trial that was told of, by its number, in order. */
+  trials = signal([]);
   lines = signal([]);
   #abort = new AbortController();
 
@@ -42,10 +44,16 @@ class Watched {
     if (kind === "log") this.lines.value = [...this.lines.peek(), { at, text: data.text }].slice(-MAX_LINES);
     if (kind !== "progress") return;
     this.progress.value = data;
+    if (data.trial) this.#keep(data.trial);
     if (data.epoch == null) return;
     // A training that went on after a fault tells its last epochs once more: the newest figures count.
     const kept = this.epochs.peek().filter((epoch) => epoch.epoch < data.epoch);
     this.epochs.value = [...kept, data];
+  }
+
+  #keep(trial) {
+    const others = this.trials.peek().filter(({ number }) => number !== trial.number);
+    this.trials.value = [...others, trial].sort((one, other) => one.number - other.number);
   }
 }
 

@@ -3,17 +3,17 @@ import { handFinder } from "./hand-finder.js";
 
 const ASKED = { video: { facingMode: "user", width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } } };
 const RATE_OVER_MS = 2000;
+const MAX_AHEAD = 4; // frames handed over and not answered: more than a slow machine needs, few enough to hold
 
 /**
  * Shows the camera in a video element and tells of every hand.
  *
- * One frame is read at a time. Of those that come meanwhile only the newest is read, at once after it: waiting for the
- * next would halve the rate wherever reading takes a little longer than a frame.
+ * Each frame is handed to the worker as it comes, which reads the newest that it has: there is always one to go on with,
+ * whatever this page is busy with when the one before is done.
  */
 export class HandCamera {
   #stream = null;
-  #isBusy = false;
-  #isNewer = false;
+  #nAhead = 0;
   #times = [];
 
   /**
@@ -62,26 +62,25 @@ export class HandCamera {
   #onFrame() {
     this.#next();
     if (!this.video.videoWidth) return;
-    if (this.#isBusy) {
-      this.nPassedOver += this.#isNewer;
-      this.#isNewer = true;
-    } else this.#readAll().catch((error) => this.#stream && this.onProblem(error));
+    if (this.#nAhead < MAX_AHEAD) this.#read().catch((error) => this.#fail(error));
+    else this.nPassedOver += 1;
   }
 
-  async #readAll() {
-    this.#isBusy = true;
+  async #read() {
+    this.#nAhead += 1;
     try {
-      let found = null;
-      do {
-        this.#isNewer = false;
-        const next = this.finder.find(await createImageBitmap(this.video));
-        if (found) this.#tell(found); // while the worker reads the next
-        found = await next;
-      } while (this.#isNewer && this.#stream);
-      this.#tell(found);
+      const found = await this.finder.find(await createImageBitmap(this.video));
+      if (found) this.#tell(found);
+      else this.nPassedOver += 1;
     } finally {
-      this.#isBusy = false;
+      this.#nAhead -= 1;
     }
+  }
+
+  #fail(error) {
+    if (!this.#stream) return;
+    this.stop(); // the frames that are still ahead fail, too: once is enough
+    this.onProblem(error);
   }
 
   #tell(found) {

@@ -26,7 +26,8 @@ class HandFinder {
     this.ready = new Promise((resolve, reject) => {
       this.#worker.onmessage = ({ data }) => {
         if (data.type === "ready") resolve();
-        else if (data.type === "hand") this.#answer(data);
+        else if (data.type === "hand") this.#answer(data.seq, data);
+        else if (data.type === "passed") this.#answer(data.seq, null);
         else this.#fail(data.message, reject);
       };
       this.#worker.onerror = (event) => this.#fail(event.message || "its script could not be loaded", reject);
@@ -38,7 +39,7 @@ class HandFinder {
    * Find the hand in a frame.
    *
    * @param {ImageBitmap} bitmap is handed over
-   * @returns {Promise<Found>}
+   * @returns {Promise<Found|null>} null where a newer frame of the camera was there before it could be read
    */
   find(bitmap) {
     const seq = ++this.#seq;
@@ -47,9 +48,9 @@ class HandFinder {
     return new Promise((resolve, reject) => this.#waiting.set(seq, { resolve, reject }));
   }
 
-  #answer(found) {
-    this.#waiting.get(found.seq)?.resolve(found);
-    this.#waiting.delete(found.seq);
+  #answer(seq, found) {
+    this.#waiting.get(seq)?.resolve(found);
+    this.#waiting.delete(seq);
   }
 
   #fail(message, reject) {

@@ -41,6 +41,11 @@ export class Reading {
     this.socket.setOptions({ spelling: isOn });
   }
 
+  /** Have readings tell what of the hand differs from a letter. */
+  explain(expected) {
+    this.socket.setOptions({ explain: true, expected });
+  }
+
   close() {
     this.socket.close();
   }

@@ -15,7 +15,7 @@ export class LiveSocket {
   #seq = 0;
   #pauseMs = FIRST_PAUSE_MS;
   #isOver = false;
-  #options = null;
+  #options = {};
 
   /**
    * @param {(message: object, roundTripMs: number|null) => void} onMessage called with each message of the protocol
@@ -36,8 +36,8 @@ export class LiveSocket {
 
   /** Tell how frames are to be answered from here on, in this connection and in those that take its place. */
   setOptions(options) {
-    this.#options = JSON.stringify({ type: "options", ...options });
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(this.#options);
+    this.#options = { ...this.#options, ...options };
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ type: "options", ...options }));
   }
 
   close() {
@@ -51,7 +51,7 @@ export class LiveSocket {
     this.#socket = socket;
     socket.onopen = () => {
       this.#pauseMs = FIRST_PAUSE_MS;
-      if (this.#options) socket.send(this.#options);
+      if (Object.keys(this.#options).length) socket.send(JSON.stringify({ type: "options", ...this.#options }));
       this.onState("open", 0);
     };
     socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));

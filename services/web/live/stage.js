@@ -7,21 +7,22 @@ import { drawSkeleton } from "./skeleton.js";
 /**
  * Shows the camera while it is mounted.
  *
- * @param {{onFound: Function, onProblem: Function, cameraRef?: object}} props `onFound` gets each hand, or its absence;
- *   `onProblem` an error; `cameraRef` the camera; `children` are laid over the picture.
+ * @param {{onFound: Function, onProblem: Function, cameraRef?: object, marked?: string|null}} props `onFound` gets each
+ *   hand, or its absence; `onProblem` an error; `cameraRef` the camera; `marked` what of the hand is drawn in another
+ *   colour; `children` are laid over the picture.
  */
-export function Stage({ onFound, onProblem, cameraRef, children }) {
+export function Stage({ onFound, onProblem, cameraRef, marked, children }) {
   const video = useRef(null);
   const canvas = useRef(null);
   const phase = useRef(signal("starting")).current;
   const handlers = useRef({});
-  handlers.current = { onFound, onProblem };
+  handlers.current = { onFound, onProblem, marked };
   useEffect(() => {
     const fail = (error) => handlers.current.onProblem(error);
     const camera = new HandCamera(video.current, (found) => {
       if (!canvas.current) return; // it has left, and its end is yet to be told to the camera
       phase.value = "on";
-      drawSkeleton(canvas.current, found.points, found.width, found.height);
+      drawSkeleton(canvas.current, found.points, found.width, found.height, { marked: handlers.current.marked });
       handlers.current.onFound(found, camera);
     }, fail);
     if (cameraRef) cameraRef.current = camera;

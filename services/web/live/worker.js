@@ -12,7 +12,33 @@ landmarker.then(
   (error) => postMessage({ type: "failed", message: String(error?.message ?? error) }),
 );
 
-onmessage = async ({ data: { seq, bitmap, atMs } }) => {
+const again = new MessageChannel();
+again.port1.onmessage = readNewest;
+let newest = null; // the camera's frame that is read next
+
+onmessage = ({ data }) => {
+  if (!isVideo) {
+    read(data);
+    return;
+  }
+  // What came while a frame was read is told first, one by one: only then is it known which is the newest.
+  if (newest) passOver(newest);
+  else again.port2.postMessage(null);
+  newest = data;
+};
+
+function readNewest() {
+  const frame = newest;
+  newest = null;
+  read(frame);
+}
+
+function passOver({ seq, bitmap }) {
+  bitmap.close();
+  postMessage({ type: "passed", seq });
+}
+
+async function read({ seq, bitmap, atMs }) {
   try {
     const found = await landmarker;
     const started = performance.now();
@@ -24,7 +50,7 @@ onmessage = async ({ data: { seq, bitmap, atMs } }) => {
   } finally {
     bitmap.close();
   }
-};
+}
 
 async function load() {
   const warmUp = drawnHand();

@@ -20,7 +20,7 @@ export function ModelsScreen({ rest: [id] }) {
   return html`${id && html`<p><a href="#/models">← ${text.models.title}</a></p>`}
     <${Head} title=${model ? text.models.number(model.number) : text.models.title}>${model ? model.version : text.models.lead}<//>
     <${ProblemNote} problem=${problem.value} onClose=${() => (problem.value = null)} />
-    <div role="status">${notice.value && html`<p class="banner good">${notice.value}</p>`}</div>
+    <div role="status">${notice.value && html`<p class="banner good">${notice.value} <a href="#/live">${text.models.tryLive}</a></p>`}</div>
     ${refused.value && html`<${Refused} ...${refused.value} />`}
     ${model ? html`<${OneModel} model=${model} />` : !id && html`<${AllModels} />`}
     <${Code} ...${text.models.code(location.origin, model?.id ?? "MODEL_ID", model?.number ?? 1)} />`;

@@ -5,18 +5,16 @@ import { cameraProblem, Stage } from "../live/stage.js";
 import { Code, Head, ProblemNote } from "../parts.js";
 import { text } from "../text.js";
 import { Course, drawLetters } from "./course.js";
-import { inPixels, largestDifference } from "./fingers.js";
 
 const N_LETTERS = 10;
 const ADVICE_EVERY_MS = 400;
-const SAMPLE_SIZE = 480;
 
-const samples = signal(null); // letter -> {is_motion, landmarks}
+const samples = signal(null); // letter -> {is_motion}
 const isOn = signal(false);
 const word = signal("");
 const course = signal(null);
 const tick = signal(0); // the course is no signal: this tells of its changes
-const advice = signal(null);
+const advice = signal({ said: "", part: null });
 const problem = signal(null);
 
 export function PracticeScreen() {
@@ -66,13 +64,17 @@ function Lesson() {
   const lastAdvice = useRef(0);
   useEffect(() => () => reading.close(), []);
   const now = course.value;
+  useEffect(() => {
+    advice.value = { said: "", part: null };
+    if (now.letter) reading.explain(now.letter);
+  }, [now, now.letter]);
   const onFound = (found) => {
     reading.send(found);
     const atMs = performance.now();
     if (now.see(found.points && reading.stable.value, atMs)) tick.value += 1;
     if (atMs - lastAdvice.current < ADVICE_EVERY_MS) return;
     lastAdvice.current = atMs;
-    advice.value = advise(found, now.letter);
+    advice.value = advise(found, reading, now.letter);
   };
   const onProblem = (error) => {
     problem.value = cameraProblem(error);
@@ -84,7 +86,7 @@ function Lesson() {
     </ol>
     <div class="columns even">
       <div>
-        <${Stage} onFound=${onFound} onProblem=${onProblem}>
+        <${Stage} onFound=${onFound} onProblem=${onProblem} marked=${advice.value.part}>
           ${reading.now.value?.letter && html`<p class="seen">${text.practice.seen} <strong>${reading.stable.value ?? reading.now.value.letter}</strong></p>`}
         <//>
         <div class="row under"><button onClick=${() => (isOn.value = false)}>${text.practice.stop}</button>
@@ -106,7 +108,8 @@ function Target({ reading }) {
     <div class="row"><h2 class="grow">${text.practice.show(now.letter)}</h2><button onClick=${skip}>${text.practice.skip}</button></div>
     <div class="stage square"><div class="mirror"><img class="photo" src="/page/samples/${now.letter}.jpg" alt=${text.photo.sample(now.letter)} /></div>
       ${now.isRight && html`<span class="tick" aria-hidden="true">✓</span>`}</div>
-    <p class="advice" role="status" data-testid="advice">${now.isRight ? text.practice.right : socket ?? say(advice.value)}</p>
+    <p class="advice" role="status" data-testid="advice">${now.isRight ? text.practice.right : socket ?? advice.value.said}</p>
+    ${advice.value.part && !now.isRight && html`<p class="muted small">${text.practice.marked}</p>`}
     ${isMotion && html`<p class="muted small">${text.live.motion(now.letter)}</p>`}
   </section>`;
 }
@@ -123,19 +126,13 @@ function tileClass(now, index) {
   return index === now.index ? "current" : "";
 }
 
-/** Compare the hand with the drawn one, which is a right hand of a picture that is not mirrored. */
-function advise({ points, side, width, height }, letter) {
-  if (!points) return { how: "none" };
-  const wanted = samples.value[letter];
-  if (!wanted) return null;
-  const hand = inPixels(points, width, height).map(([x, y, z]) => [side === "left" ? -x : x, y, z]);
-  return largestDifference(hand, inPixels(wanted.landmarks.flat(), SAMPLE_SIZE, SAMPLE_SIZE)) ?? { how: "alike" };
-}
-
-function say(found) {
-  if (!found) return "";
-  if (!found.finger) return text.practice.advice[found.how];
-  return text.practice.change(text.practice.fingers[found.finger], text.practice.how[found.how]);
+/** What to do, as the service says it: its words and its judgement are those of every answer of the API. */
+function advise({ points }, reading, letter) {
+  const read = reading.now.value;
+  if (!points) return { said: text.practice.none, part: null };
+  if (read?.letter === letter) return { said: text.practice.hold, part: null };
+  if (read?.explanation?.expected !== letter) return { said: "", part: null }; // of the letter before, or of none
+  return { said: read.explanation.advice ?? text.practice.alike, part: read.explanation.finger };
 }
 
 async function load() {

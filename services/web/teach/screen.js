@@ -47,6 +47,7 @@ function AllDatasets() {
   return html`<section class="card"><form onSubmit=${make}><label for="new"><strong>${text.teach.make}</strong></label>
       <div class="row under"><input id="new" class="grow" value=${typed} placeholder=${text.teach.name} maxlength="100" onInput=${({ target }) => setTyped(target.value)} />
       <button class="primary" disabled=${!typed.trim()}>${text.teach.makeIt}</button></div></form></section>
+    ${datasets.value?.length === 0 && html`<section class="card"><h2>${text.teach.steps.title}</h2><ol class="steps">${text.teach.steps.all.map((step) => html`<li key=${step}>${step}</li>`)}</ol></section>`}
     ${datasets.value?.length > 0 && html`<section class="card list">${datasets.value.map(({ name, n_samples: n, counts }) => html`<a key=${name} class="line"
       href="#/teach/${encodeURIComponent(name)}"><strong>${name}</strong><span class="muted grow">${text.teach.summary(n, new Set(counts.map((c) => c.label)).size, new Set(counts.map((c) => c.signer)).size)}</span></a>`)}</section>`}`;
 }
@@ -71,7 +72,7 @@ function OneDataset() {
         onClick=${() => (label.value = label.value === letter ? null : letter)}>
         <strong>${letter}</strong>${" "}<small>${total(letter)}<span class="sr"> ${text.teach.unit}</span></small><span class="level" style=${{ transform: `scaleX(${total(letter) / most})` }}></span></button>`)}</div>
       <ul class="hints">${hints(found.counts).map((hint) => html`<li key=${hint}>${hint}</li>`)}</ul>
-      <div class="row wrap">${found.n_samples > 0 && html`<a class="button" href="#/train">${text.teach.train}</a>`}</div>
+      <div class="row wrap">${found.n_samples > 0 && html`<a class="button" href="#/train/on/${encodeURIComponent(found.name)}">${text.teach.train}</a>`}</div>
     </section>
     <div class="columns even">
       ${isOn.value

@@ -55,7 +55,7 @@ function Tile({ dataset, sample, note, onChange, onProblem }) {
     // What the browser cannot show, or has no hands for, stays as it is: the points are an aid.
     const hand = await pointsOf(image, sample.sha256).catch(() => null);
     if (!hand || !canvas.current) return;
-    drawSkeleton(canvas.current, hand.points, hand.width, hand.height, THICKNESS);
+    drawSkeleton(canvas.current, hand.points, hand.width, hand.height, { thickness: THICKNESS });
     setHasNoHand(!hand.points);
   };
   const mark = ODD.has(sample.state) ? text.teach.states[sample.state] : hasNoHand && text.teach.unseen;

@@ -1,19 +1,25 @@
-// The options of a training, as the API's own document describes them: with the words of the command line.
+// Options of trainings and tunings, as the API's own document describes them: with the words of the command line.
 import { html, signal, useEffect } from "../html.js";
 import { text } from "../text.js";
 
-const schema = signal(null);
+const schemas = signal(null); // name of a schema -> its properties
+const NAMES = ["TrainingOptions", "TuningOptions"];
 
-/** Fields for all options but those that have one already; `onChange` gets only what differs from the defaults. */
-export function Options({ values, onChange }) {
+/**
+ * Fields for all options.
+ *
+ * @param {{of: string, values: object, onChange: Function}} props `of` names the schema; `onChange` gets only what
+ *   differs from the defaults
+ */
+export function Options({ of, values, onChange }) {
   useEffect(() => {
-    if (!schema.value) load();
+    if (!schemas.value) load();
   }, []);
   const set = (name, value) => {
     const { [name]: _, ...others } = values;
     onChange(value === undefined ? others : { ...others, [name]: value });
   };
-  return html`<div class="options">${Object.entries(schema.value ?? {}).map(([name, property]) => html`<label key=${name} class="field">
+  return html`<div class="options">${Object.entries(schemas.value?.[of] ?? {}).map(([name, property]) => html`<label key=${name} class="field">
     <code>--${name.replaceAll("_", "-")}</code>
     <${Field} name=${name} property=${property} value=${values[name]} onChange=${(value) => set(name, value)} />
     <small>${property.description}</small></label>`)}</div>`;
@@ -31,8 +37,9 @@ function Field({ name, property, value, onChange }) {
     return html`<input type="checkbox" checked=${value ?? usual} onChange=${({ target }) => onChange(target.checked === usual ? undefined : target.checked)} />`;
   }
   if (type === "array") {
-    return html`<input value=${(value ?? usual).join(" ")} inputmode="numeric" pattern="[0-9 ]+"
-      onChange=${({ target }) => onChange(target.value.trim() === usual.join(" ") ? undefined : target.value.trim().split(/\s+/).map(Number))} />`;
+    const parse = types[0].items.type === "string" ? String : Number;
+    return html`<input value=${(value ?? usual).join(" ")}
+      onChange=${({ target }) => onChange(target.value.trim() === usual.join(" ") ? undefined : target.value.split(" ").filter(Boolean).map(parse))} />`;
   }
   const parse = (typed) => (typed === "" || Number(typed) === usual ? undefined : Number(typed));
   return html`<input type="number" step=${type === "integer" ? 1 : "any"} value=${value ?? usual ?? ""} placeholder=${text.train.unset[name] ?? ""}
@@ -41,10 +48,10 @@ function Field({ name, property, value, onChange }) {
 
 async function load() {
   const { components } = await (await fetch("/openapi.json")).json();
-  const { properties } = components.schemas.TrainingOptions;
   const resolve = (property) => {
     const name = (property.$ref ?? property.allOf?.[0].$ref)?.split("/").at(-1);
     return name ? { ...components.schemas[name], ...property } : property;
   };
-  schema.value = Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, resolve(property)]));
+  const resolveAll = ({ properties }) => Object.fromEntries(Object.entries(properties).map(([name, property]) => [name, resolve(property)]));
+  schemas.value = Object.fromEntries(NAMES.map((name) => [name, resolveAll(components.schemas[name])]));
 }

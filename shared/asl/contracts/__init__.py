@@ -53,8 +53,10 @@ from asl.contracts.learning import (
     PreparationOptions,
     SplitBy,
     TrainingOptions,
+    TriedState,
     TuningMethod,
     TuningOptions,
+    TuningTrial,
 )
 from asl.contracts.live import (
     LIVE_PROTOCOL,
@@ -212,8 +214,10 @@ __all__ = [
     "Time",
     "TrainingOptions",
     "TrainingRequest",
+    "TriedState",
     "TuningMethod",
     "TuningOptions",
     "TuningRequest",
+    "TuningTrial",
     "Upload",
 ]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import ConfigDict, Field, HttpUrl, JsonValue, TypeAdapter, model_validator
 
 from asl.contracts.base import ID_PATTERN, Contract, Id, Name, Sha256, Time
-from asl.contracts.learning import Device, PreparationOptions, TrainingOptions, TuningOptions
+from asl.contracts.learning import Device, PreparationOptions, TrainingOptions, TuningOptions, TuningTrial
 
 MAX_CHAIN: Final = 100
 SHARD_SIZE: Final = 500
@@ -211,6 +211,7 @@ class Progress(Contract):
     val_loss: float | None = None
     val_accuracy: float | None = None
     learning_rate: float | None = None
+    trial: TuningTrial | None = Field(None, description="What of a tuning is told: the trial that got on, or ended.")
 
 
 class JobError(Contract):

@@ -32,6 +32,14 @@ class TuningMethod(StrEnum):
     TPE = "tpe"
 
 
+class TriedState(StrEnum):
+    """Where a trial of a tuning stands."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+
+
 class SplitBy(StrEnum):
     """What stays together when a data set is divided."""
 
@@ -183,3 +191,17 @@ class TuningOptions(Contract):
     n_seeds: int = Field(
         1, ge=1, le=20, description="Train each group's models so often, with other seeds, and average."
     )
+
+
+class TuningTrial(Contract):
+    """Settings that a tuning has tried, and how well people were read with them whom training never saw."""
+
+    number: int = Field(ge=1)
+    state: TriedState = Field(description="pruned: given up, for it cannot become the best.")
+    learning_rate: float
+    dropout: float
+    hidden_sizes: tuple[int, ...]
+    n_judged: int = Field(ge=1, description="How many trainings were judged so far, one for each group and seed.")
+    mean_accuracy: float = Field(description="Over those judged so far, each counting the same.")
+    worst_group: str = Field(description="The signer or source that was read worst.")
+    worst_accuracy: float

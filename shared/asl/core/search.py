@@ -13,8 +13,8 @@ from optuna.pruners import BasePruner, NopPruner, WilcoxonPruner
 from optuna.samplers import TPESampler
 from optuna.trial import Trial, TrialState, create_trial
 
-from asl.contracts import TuningMethod, TuningOptions
-from asl.core.study import Study, Tried, TriedState
+from asl.contracts import TriedState, TuningMethod, TuningOptions
+from asl.core.study import Study, Tried
 
 _P_THRESHOLD: Final = 0.1
 _STATES: Final = {TriedState.COMPLETE: TrialState.COMPLETE, TriedState.PRUNED: TrialState.PRUNED}

@@ -2,21 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from typing import Any, Self
 
 import numpy as np
 
-from asl.contracts import TrainingOptions
+from asl.contracts import TrainingOptions, TriedState, TuningTrial
 from asl.errors import Conflict
-
-
-class TriedState(StrEnum):
-    """Where a trial stands."""
-
-    RUNNING = "running"
-    COMPLETE = "complete"
-    PRUNED = "pruned"
 
 
 @dataclass(frozen=True)
@@ -90,6 +81,21 @@ class Study:
             for group in dict.fromkeys(self.groups[: len(trial.accuracies)])
         }
         return min(means.items(), key=lambda item: item[1])
+
+    def told(self, trial: Tried) -> TuningTrial:
+        """Return a trial that was judged on one group at least as users are told of it."""
+        group, accuracy = self.worst(trial)
+        return TuningTrial(
+            number=trial.number + 1,
+            state=trial.state,
+            learning_rate=trial.learning_rate,
+            dropout=trial.dropout,
+            hidden_sizes=trial.hidden_sizes,
+            n_judged=len(trial.accuracies),
+            mean_accuracy=trial.mean,
+            worst_group=group,
+            worst_accuracy=accuracy,
+        )
 
     def note(self) -> str:
         """Say in a few words how far it is."""

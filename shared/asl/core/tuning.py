@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from asl.contracts import TuningMethod, TuningOptions
+from asl.contracts import TriedState, TuningMethod, TuningOptions
 from asl.core import cross_validation
 from asl.core.cross_validation import Trial
 from asl.core.search import Search, shuffled_grid
-from asl.core.study import Study, Tried, TriedState
+from asl.core.study import Study, Tried
 from asl.errors import Conflict
 
 _MAY_CHANGE: Final = {"n_trials"}
@@ -75,6 +75,13 @@ def tune(
 def count_epochs(study: Study, folds: Sequence[Trial]) -> int:
     """Count the epochs of all trials, if none is given up."""
     return study.n_trials * sum(fold.options.epochs for fold in folds)
+
+
+def count_epochs_done(study: Study, folds: Sequence[Trial]) -> int:
+    """Count the epochs of the trials so far, those that a trial given up has skipped among them."""
+    epochs = [fold.options.epochs for fold in folds]
+    n_judged = (len(folds) if tried.state is not TriedState.RUNNING else len(tried.accuracies) for tried in study.tried)
+    return sum(sum(epochs[:n]) for n in n_judged)
 
 
 class _Tuner:

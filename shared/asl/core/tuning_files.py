@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from asl.contracts import TrainingOptions
+from asl.contracts import TrainingOptions, TriedState
 from asl.core.files import replacing
 from asl.core.palette import BLUE, GREY, VERMILION
-from asl.core.study import Study, Tried, TriedState
+from asl.core.study import Study, Tried
 from asl.errors import Conflict
 
 STUDY_FILE: Final = "study.json"

@@ -24,7 +24,7 @@ class Context:
     folder: Path
     """Empty, and removed afterwards."""
     tell_progress: Callable[[Progress], None]
-    """Cheap; the supervisor decides what is written down. A change of `epoch` always is."""
+    """Cheap; the supervisor decides what is written down. A change of `epoch` and each `trial` always are."""
     tell: Callable[[str], None]
     """A line for the job's log."""
     save_checkpoint: Callable[[Mapping[str, Any]], None]

@@ -1,10 +1,10 @@
 """Features to the settings with which a training reads new signers best, from where an earlier attempt stopped."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
-from asl.contracts import Progress, TrainingOptions, TuningRequest
+from asl.contracts import Progress, TrainingOptions, TriedState, TuningRequest
 from asl.core import cross_validation, tuning, tuning_files
 from asl.core.cross_validation import Trial
 from asl.core.study import Study, Tried
@@ -14,6 +14,8 @@ from asl.pipelines.requests import check_stopping, choose_device, parse
 from asl.pipelines.sources import fetch_features, load_features
 
 _N_TOLD: Final = 10
+_TELL_EVERY_S: Final = 1.0
+"""Trials that go on are told of so often at most; their ends always are."""
 
 
 def run(context: Context) -> Outcome:
@@ -55,7 +57,8 @@ class _Keeper:
         self._context, self._folds = context, folds
         self._saved_at = time.monotonic()
         self._study: Study | None = None
-        self._total = 0
+        self._done = self._total = 0
+        self._trial_told_at = 0.0
 
     def restore(self, request: TuningRequest) -> Study:
         new = tuning.begin(self._folds, request.tuning)
@@ -68,20 +71,34 @@ class _Keeper:
             else:
                 self._context.tell(f"note: going on with {self._study.note()}")
         self._total = tuning.count_epochs(self._study, self._folds)
+        self._done = tuning.count_epochs_done(self._study, self._folds)
+        for tried in self._study.tried:
+            self._tell_trial(self._study, tried)
         return self._study
 
     def tell(self, n_done: int, study: Study) -> None:
-        self._context.tell_progress(Progress(done=n_done, total=self._total, unit="epochs", note=study.note()))
+        self._done = n_done
+        self._context.tell_progress(self._progress(study))
         if self._context.is_stopping():
             if self._study is not None:
                 self._context.save_checkpoint(self._study.as_dict())
             raise Stopped(f"the tuning was told to stop, and is saved: {study.note()}")
 
     def keep(self, study: Study) -> None:
-        self._study = study
+        self._study, self._done = study, tuning.count_epochs_done(study, self._folds)
+        self._tell_trial(study, study.tried[-1])
         if time.monotonic() - self._saved_at >= self._context.settings.checkpoint_s:
             self._context.save_checkpoint(study.as_dict())
             self._saved_at = time.monotonic()
+
+    def _tell_trial(self, study: Study, tried: Tried) -> None:
+        is_due = time.monotonic() - self._trial_told_at >= _TELL_EVERY_S
+        if tried.accuracies and (is_due or tried.state is not TriedState.RUNNING):
+            self._trial_told_at = time.monotonic()
+            self._context.tell_progress(self._progress(study).model_copy(update={"trial": study.told(tried)}))
+
+    def _progress(self, study: Study) -> Progress:
+        return Progress(done=self._done, total=self._total, unit="epochs", note=study.note())
 
 
 def _result(study: Study, options: TrainingOptions) -> dict[str, Any]:
@@ -93,18 +110,5 @@ def _result(study: Study, options: TrainingOptions) -> dict[str, Any]:
         "n_trials": len(study.tried),
         "n_pruned": study.n_pruned,
         "groups": list(dict.fromkeys(study.groups)),
-        "trials": [_told(study, tried) for tried in study.ranked[:_N_TOLD]],
-    }
-
-
-def _told(study: Study, tried: Tried) -> Mapping[str, Any]:
-    group, accuracy = study.worst(tried)
-    return {
-        "number": tried.number + 1,
-        "learning_rate": tried.learning_rate,
-        "dropout": tried.dropout,
-        "hidden_sizes": list(tried.hidden_sizes),
-        "mean_accuracy": tried.mean,
-        "worst_group": group,
-        "worst_accuracy": accuracy,
+        "trials": [study.told(tried).model_dump(mode="json") for tried in study.ranked[:_N_TOLD]],
     }
