@@ -14,26 +14,29 @@ from asl.contracts import (
     SequenceRecognition,
     SequenceRequest,
 )
+from asl.core.recognition import DEFAULTS
 from asl.core.sequence import hands_of, read_sequence
 from services.gateway import errors, uploads
 from services.gateway.answers import as_json, outcome_of
 from services.gateway.batches import recognize_all
+from services.gateway.plain_calls import PlainCallRoute, with_short_way
 from services.gateway.presence import while_connected
 from services.gateway.recognizer_pool import Priority
-from services.gateway.security import STATUSES, Principal, allow
+from services.gateway.security import STATUSES, Principal, admit, allow
 from services.gateway.startup import gateway_of
 
-router = APIRouter(prefix="/api/v1/asl/recognitions", tags=["recognition"])
+router = APIRouter(prefix="/api/v1/asl/recognitions", tags=["recognition"], route_class=PlainCallRoute)
 _Caller = Annotated[Principal, Depends(allow(Scope.RECOGNIZE))]
 _Options = Annotated[RecognitionOptions, Query()]
 _SequenceOptions = Annotated[SequenceOptions, Query()]
 _LONGEST_S: Final = 300.0
 _BATCH_S: Final = 60.0
 """How long a batch may take where the call does not say."""
+_TIMEOUT_HEADER: Final = "X-Request-Timeout"
 _Timeout = Annotated[
     float | None,
     Header(
-        alias="X-Request-Timeout",
+        alias=_TIMEOUT_HEADER,
         gt=0,
         le=_LONGEST_S,
         allow_inf_nan=False,
@@ -77,6 +80,12 @@ _EXAMPLES: Final = {
 _STATUSES: Final = (*STATUSES, 413, 415, 422, 500, 504)
 
 
+async def _recognize_plain_picture(request: Request) -> Response | None:
+    if request.scope["query_string"] or _TIMEOUT_HEADER in request.headers:
+        return None
+    return await recognize(request, await admit(request, Scope.RECOGNIZE), DEFAULTS)
+
+
 @router.post(
     "",
     summary="Read the letter of a photograph",
@@ -91,6 +100,7 @@ _STATUSES: Final = (*STATUSES, 413, 415, 422, 500, 504)
     },
     openapi_extra={"requestBody": uploads.BODY_SCHEMA},
 )
+@with_short_way(_recognize_plain_picture)
 async def recognize(request: Request, _: _Caller, options: _Options, timeout_s: _Timeout = None) -> Response:
     """Answer one picture."""
     gateway = gateway_of(request)
