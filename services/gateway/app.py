@@ -30,6 +30,7 @@ from services.gateway.routes import (
     health,
     job_events,
     jobs,
+    landmarks,
     live,
     metrics,
     models,
@@ -41,6 +42,7 @@ from services.gateway.routes import (
 _log = structlog.get_logger()
 
 _ROUTES: Final = (
+    landmarks,
     recognitions,
     live,
     classifier,

@@ -50,6 +50,12 @@ def allow(scope: Scope) -> Callable[..., Awaitable[Principal]]:
     return check
 
 
+async def admit(request: Request, scope: Scope) -> Principal:
+    """Do as the dependency of `allow` does, for a route that reads its calls by itself."""
+    given = await _BEARER(request)
+    return await identify(request, given.credentials if given else None, scope)
+
+
 async def identify(connection: HTTPConnection, secret: str | None, scope: Scope, *, is_call: bool = True) -> Principal:
     """Tell who holds a key, if it has a scope.
 

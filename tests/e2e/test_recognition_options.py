@@ -1,5 +1,6 @@
 """What a recognition call can ask for, and the other ways in: raw bodies, many pictures, landmarks."""
 
+import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,8 @@ from PIL import Image
 
 Render = Callable[..., bytes]
 RECOGNITIONS = "/api/v1/asl/recognitions"
+POINTS = [[0.25, 0.5, 0.1], *([0.5 + 0.01 * i, 0.9 - 0.03 * i, -0.01 * i] for i in range(20))]
+HAND = json.dumps({"landmarks": POINTS, "image_width": 640, "image_height": 480, "handedness": "left"}).encode()
 
 
 @pytest.fixture
@@ -114,6 +117,37 @@ def test_landmarks_that_are_no_hand_are_refused(client: Any, change: dict[str, o
     answer = client.post(f"{RECOGNITIONS}/landmarks", json=hand | change)
     assert answer.status_code == 422
     assert answer.json()["code"] in {"invalid_input", "landmarks_invalid"}
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type"),
+    [
+        (HAND, "application/json"),
+        (HAND, "Application/JSON; charset=utf-8"),
+        (HAND, "application/hand+json"),
+        (HAND, "text/plain"),
+        (HAND, "application/jsonlines"),
+        (HAND.decode().encode("utf-16"), "application/json"),
+        (HAND.replace(b"640", b'"640"'), "application/json"),
+        (HAND.replace(b"640", b"640.5"), "application/json"),
+        (HAND.replace(b"0.25", b"NaN", 1), "application/json"),
+        (HAND.replace(b"0.25", b"1e400", 1), "application/json"),
+        (HAND.replace(b"0.25", b"true", 1), "application/json"),
+        (HAND.replace(b"}", b', "image_width": 480}'), "application/json"),
+        (HAND.replace(b"}", b', "more": 1}'), "application/json"),
+        (HAND[:-1], "application/json"),
+        (b"[" * 2000, "application/json"),
+        (b"", "application/json"),
+    ],
+)
+def test_the_short_way_of_landmarks_answers_as_the_thorough_one(client: Any, body: bytes, media_type: str) -> None:
+    # A query, even one that says what holds anyway, is beyond the short way.
+    short, thorough = (
+        client.post(f"{RECOGNITIONS}/landmarks{query}", content=body, headers={"Content-Type": media_type})
+        for query in ("", "?top_k=3")
+    )
+    assert short.status_code == thorough.status_code
+    assert short.json() | {"request_id": None} == thorough.json() | {"request_id": None}
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+from itertools import combinations, pairwise
+
 import numpy as np
 import pytest
 from factories import make_landmarks
@@ -6,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from asl.core.features import SCHEMAS, compute_features
-from asl.core.geometry import N_GEOMETRY
+from asl.core.geometry import N_GEOMETRY, measure
+from asl.core.hand import CONNECTIONS
 
 GEO = "asl-geo-v1"
 _RIGHT = [False] * 3
@@ -80,3 +83,39 @@ def test_one_finger_by_hand():
 
 def test_no_hands_give_no_rows():
     assert compute_features(np.empty((0, 21, 3)), [], schema=GEO).shape == (0, N_GEOMETRY)
+
+
+def test_all_numbers_of_a_hand_one_by_one():
+    hand = make_landmarks([0])[0].astype(np.float64)
+    hand = (hand - hand[0]) / np.linalg.norm(hand - hand[0], axis=1).max()
+    np.testing.assert_allclose(measure(hand[None].astype(np.float32))[0], _one_by_one(hand), atol=2e-6)
+
+
+def _one_by_one(hand: np.ndarray) -> list[float]:
+    """Compute the schema's numbers as its description has them, in 64 bits."""
+    fingers = [(0, *range(root, root + 4)) for root in (1, 5, 9, 13, 17)]
+    bones = [_unit(hand[to] - hand[start]) for finger in fingers for start, to in pairwise(finger)]
+    joints = [(bone, bone + 1) for bone in range(19) if bone % 4 != 3]
+    along = _unit(2 * hand[9] + hand[5] + hand[17])
+    out = _unit(np.cross(hand[5] - hand[17], along))
+    frame = np.array([np.cross(along, out), along, out])
+    palm = np.mean([np.linalg.norm(hand[knuckle]) for knuckle in (5, 9, 13, 17)])
+    first_bones = [_unit(hand[root + 1] - hand[root]) for root in (5, 9, 13, 17)]
+    digits = [_unit(hand[end] - hand[start]) for start, end in [(2, 4), (5, 8), (9, 12), (13, 16), (17, 20)]]
+    between = [first @ second for part in (first_bones, digits) for first, second in pairwise(part)]
+    pairs = [*combinations((4, 8, 12, 16, 20), 2), *((0, tip) for tip in (4, 8, 12, 16, 20))]
+    pairs += [(thumb, joint) for thumb in (4, 3) for joint in range(5, 21)] + [(5, 8), (9, 12), (13, 16), (17, 20)]
+    return [
+        *hand[1:].ravel(),
+        *(np.linalg.norm(hand[second] - hand[first]) for first, second in CONNECTIONS),
+        *(hand[1:] @ frame.T / palm / 2).ravel(),
+        *(np.arccos(bones[first] @ bones[second]) / 1.5 for first, second in joints),
+        *between,
+        *(np.linalg.norm(hand[second] - hand[first]) / palm / 2 for first, second in pairs),
+        *frame.ravel(),
+        *(np.array(bones) @ frame.T).ravel(),
+    ]
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    return vector / np.linalg.norm(vector)

@@ -1,4 +1,4 @@
-"""`/api/v1/asl/recognitions`: photographs, or the landmarks of a hand, to letters."""
+"""`/api/v1/asl/recognitions`: photographs, or the landmarks of a film, to letters."""
 
 from typing import Annotated, Final
 
@@ -7,7 +7,6 @@ from fastapi.responses import Response
 
 from asl.contracts import (
     BatchRecognition,
-    LandmarksRequest,
     Recognition,
     RecognitionOptions,
     Scope,
@@ -15,26 +14,29 @@ from asl.contracts import (
     SequenceRecognition,
     SequenceRequest,
 )
-from asl.core.recognition import hand_of, read
+from asl.core.recognition import DEFAULTS
 from asl.core.sequence import hands_of, read_sequence
 from services.gateway import errors, uploads
+from services.gateway.answers import as_json, outcome_of
 from services.gateway.batches import recognize_all
+from services.gateway.plain_calls import PlainCallRoute, with_short_way
 from services.gateway.presence import while_connected
 from services.gateway.recognizer_pool import Priority
-from services.gateway.security import STATUSES, Principal, allow
+from services.gateway.security import STATUSES, Principal, admit, allow
 from services.gateway.startup import gateway_of
 
-router = APIRouter(prefix="/api/v1/asl/recognitions", tags=["recognition"])
+router = APIRouter(prefix="/api/v1/asl/recognitions", tags=["recognition"], route_class=PlainCallRoute)
 _Caller = Annotated[Principal, Depends(allow(Scope.RECOGNIZE))]
 _Options = Annotated[RecognitionOptions, Query()]
 _SequenceOptions = Annotated[SequenceOptions, Query()]
 _LONGEST_S: Final = 300.0
 _BATCH_S: Final = 60.0
 """How long a batch may take where the call does not say."""
+_TIMEOUT_HEADER: Final = "X-Request-Timeout"
 _Timeout = Annotated[
     float | None,
     Header(
-        alias="X-Request-Timeout",
+        alias=_TIMEOUT_HEADER,
         gt=0,
         le=_LONGEST_S,
         allow_inf_nan=False,
@@ -78,6 +80,12 @@ _EXAMPLES: Final = {
 _STATUSES: Final = (*STATUSES, 413, 415, 422, 500, 504)
 
 
+async def _recognize_plain_picture(request: Request) -> Response | None:
+    if request.scope["query_string"] or _TIMEOUT_HEADER in request.headers:
+        return None
+    return await recognize(request, await admit(request, Scope.RECOGNIZE), DEFAULTS)
+
+
 @router.post(
     "",
     summary="Read the letter of a photograph",
@@ -92,6 +100,7 @@ _STATUSES: Final = (*STATUSES, 413, 415, 422, 500, 504)
     },
     openapi_extra={"requestBody": uploads.BODY_SCHEMA},
 )
+@with_short_way(_recognize_plain_picture)
 async def recognize(request: Request, _: _Caller, options: _Options, timeout_s: _Timeout = None) -> Response:
     """Answer one picture."""
     gateway = gateway_of(request)
@@ -100,8 +109,8 @@ async def recognize(request: Request, _: _Caller, options: _Options, timeout_s: 
     data = await uploads.read_picture(request, gateway.settings.max_image_bytes)
     work = pool.run(lambda recognizer: recognizer.recognize(data, options), Priority.SINGLE, timeout_s=timeout_s)
     recognition = await while_connected(request.receive, work)
-    request.state.outcomes = (_outcome_of(recognition),)
-    return _answer(recognition)
+    request.state.outcomes = (outcome_of(recognition),)
+    return as_json(recognition)
 
 
 @router.post(
@@ -121,23 +130,8 @@ async def recognize_batch(request: Request, _: _Caller, options: _Options, timeo
         pictures = await uploads.read_pictures(request, gateway.settings.max_image_bytes)
         work = recognize_all(pool, pictures, options, timeout_s or _BATCH_S)
         items = await while_connected(request.receive, work)
-    request.state.outcomes = tuple(_outcome_of(item.recognition) if item.recognition else "refused" for item in items)
-    return _answer(BatchRecognition.model_construct(items=items))
-
-
-@router.post(
-    "/landmarks",
-    summary="Read the letter of a hand's landmarks",
-    description="For clients that find the hand themselves (MediaPipe runs in browsers and on phones): no picture "
-    "leaves them.",
-    response_model=Recognition,
-    responses=errors.documented(*STATUSES, 400, 413, 422, 500),
-)
-async def recognize_landmarks(request: Request, _: _Caller, hand: LandmarksRequest, options: _Options) -> Response:
-    """Answer one hand, in the event loop: a thread would cost more than the classifier."""
-    recognition = read(gateway_of(request).serving.current.classifier, (hand_of(hand),), options)
-    request.state.outcomes = (_outcome_of(recognition),)
-    return _answer(recognition)
+    request.state.outcomes = tuple(outcome_of(item.recognition) if item.recognition else "refused" for item in items)
+    return as_json(BatchRecognition.model_construct(items=items))
 
 
 @router.post(
@@ -162,14 +156,4 @@ async def recognize_sequence(
     )
     recognition = await while_connected(request.receive, work)
     request.state.outcomes = (recognition.reason or "letter",)
-    return _answer(recognition)
-
-
-def _answer(content: Recognition | BatchRecognition | SequenceRecognition) -> Response:
-    # As bytes: FastAPI would validate our own object once more.
-    return Response(content.model_dump_json(), media_type="application/json")
-
-
-def _outcome_of(recognition: Recognition) -> str:
-    """Name what came of a picture, for the metrics."""
-    return recognition.reason or "letter"
+    return as_json(recognition)

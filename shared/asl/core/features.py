@@ -61,7 +61,7 @@ def _scaled(points: FloatArray, left: NDArray[np.bool_], units: FloatArray | Non
         centred = points - points[:, WRIST : WRIST + 1]
         if units is not None:
             centred *= units
-        size = np.linalg.norm(centred, axis=2).max(axis=1)
+        size = np.sqrt(np.add.reduce(centred * centred, axis=2)).max(axis=1)
     measured = np.isfinite(size)
     if not measured.all():
         raise LandmarksInvalid(

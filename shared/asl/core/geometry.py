@@ -15,25 +15,40 @@ _THUMB_IP, _THUMB_TIP, _INDEX_MCP, _MIDDLE_MCP, _PINKY_MCP = 3, 4, 5, 9, 17
 _KNUCKLES: Final = [5, 9, 13, 17]
 _TIPS: Final = [4, 8, 12, 16, 20]
 _TIP_PAIRS: Final = tuple(combinations(_TIPS, 2))
-_PARENTS: Final = np.array([0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11, 0, 13, 14, 15, 0, 17, 18, 19])
+_PARENTS: Final = (0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11, 0, 13, 14, 15, 0, 17, 18, 19)
 """The landmark at which the bone that ends in landmark 1, 2, ... 20 begins."""
 _BENT: Final = np.array([0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 16, 17, 18])
 """Bones that another one continues; the angle between the two is a joint's."""
 
-# The pairs of landmarks whose distances are features, measured all at once: a call of numpy costs more than a pair.
-_PAIRS: Final = np.array(
-    [
-        *_TIP_PAIRS,
-        *((WRIST, tip) for tip in _TIPS),
-        *((_THUMB_TIP, joint) for joint in range(_INDEX_MCP, N_LANDMARKS)),
-        *((_THUMB_IP, joint) for joint in range(_INDEX_MCP, N_LANDMARKS)),
-        *((knuckle, knuckle + 3) for knuckle in _KNUCKLES),
-    ]
+_PAIRS: Final = (
+    *_TIP_PAIRS,
+    *((WRIST, tip) for tip in _TIPS),
+    *((_THUMB_TIP, joint) for joint in range(_INDEX_MCP, N_LANDMARKS)),
+    *((_THUMB_IP, joint) for joint in range(_INDEX_MCP, N_LANDMARKS)),
+    *((knuckle, knuckle + 3) for knuckle in _KNUCKLES),
 )
-_DIRECTIONS: Final = np.array([*((k, k + 1) for k in _KNUCKLES), (2, 4), *((k, k + 3) for k in _KNUCKLES)])
+"""Pairs of landmarks whose distances are features on the palm's scale."""
+_DIRECTIONS: Final = (*((k, k + 1) for k in _KNUCKLES), (2, 4), *((k, k + 3) for k in _KNUCKLES))
 """The first bone of each finger, then each digit from its root to its tip."""
 
-_FROM, _TO = np.array(CONNECTIONS).T
+# For one hand a call of numpy costs more than all of its sums: what is alike is computed in one call. Of the steps from
+# landmark to landmark the bones come first, then the digits, the connections, the pairs, and wrist to knuckles.
+_STEPS: Final = np.array(
+    [
+        *zip(_PARENTS, range(1, N_LANDMARKS), strict=True),
+        *_DIRECTIONS,
+        *CONNECTIONS,
+        *_PAIRS,
+        *((WRIST, knuckle) for knuckle in _KNUCKLES),
+    ]
+)
+_FROM, _TO = np.ascontiguousarray(_STEPS.T)
+_ENDS: Final = np.cumsum([_N_BONES, len(_DIRECTIONS), len(CONNECTIONS), len(_PAIRS)]).tolist()
+_DIGITS: Final = _N_BONES + np.array([0, 1, 2, 4, 5, 6, 7])
+"""Directions of which the cosine with the next one is told: not from the last first bone to the thumb."""
+_FIRST: Final = np.concatenate([_BENT, _DIGITS])
+_SECOND: Final = _FIRST + 1
+_AHEAD, _BEHIND = np.array([1, 2, 0]), np.array([2, 0, 1])
 
 _LEAST_PALM: Final = 0.1
 """Of the hand's size: a palm seen edge-on without depth is not divided by its own length."""
@@ -62,43 +77,47 @@ def measure(points: FloatArray) -> FloatArray:
         directions of the 20 bones in the palm's frame.
     """
     count = len(points)
+    bones, digits, connections, pairs = _ENDS
+    steps = points.take(_TO, axis=1) - points.take(_FROM, axis=1)
+    lengths = _norm(steps)
+    units = steps[:, :digits] / np.maximum(lengths[:, :digits, None], _LEAST_LENGTH)
+    cosines = np.add.reduce(units.take(_FIRST, axis=1) * units.take(_SECOND, axis=1), axis=2)
+    double_palm = 2 * np.maximum(np.add.reduce(lengths[:, pairs:], axis=1, keepdims=True) / len(_KNUCKLES), _LEAST_PALM)
     frame = _palm_frame(points)
-    palm = np.maximum(_norm(points[:, _KNUCKLES]).mean(axis=1), _LEAST_PALM)[:, None]
-    axes = frame.transpose(0, 2, 1)
-    bones = _unit(points[:, 1:] - points[:, _PARENTS])
-    cosines = (bones[:, _BENT] * bones[:, _BENT + 1]).sum(axis=2)
-    directions = _unit(points[:, _DIRECTIONS[:, 1]] - points[:, _DIRECTIONS[:, 0]])
-    between = (directions[:, 1:] * directions[:, :-1]).sum(axis=2)
+    turned = np.concatenate([points[:, 1:], units[:, :bones]], axis=1) @ frame.transpose(0, 2, 1)
     parts = [
         points[:, 1:].reshape(count, 3 * _N_BONES),
-        _norm(points[:, _TO] - points[:, _FROM]),
-        (points[:, 1:] @ axes).reshape(count, 3 * _N_BONES) / (2 * palm),
-        np.arccos(np.clip(cosines, -_LIMIT, _LIMIT)) / _RADIANS_PER_UNIT,
-        np.delete(between, 3, axis=1),  # which lies between the last first bone and the thumb
-        _norm(points[:, _PAIRS[:, 0]] - points[:, _PAIRS[:, 1]]) / (2 * palm),
+        lengths[:, digits:connections],
+        turned[:, :_N_BONES].reshape(count, 3 * _N_BONES) / double_palm,
+        np.arccos(np.minimum(np.maximum(cosines[:, : len(_BENT)], -_LIMIT), _LIMIT)) / _RADIANS_PER_UNIT,
+        cosines[:, len(_BENT) :],
+        lengths[:, connections:pairs] / double_palm,
         frame.reshape(count, 9),
-        (bones @ axes).reshape(count, 3 * _N_BONES),
+        turned[:, _N_BONES:].reshape(count, 3 * _N_BONES),
     ]
-    return np.concatenate(parts, axis=1).astype(np.float32, copy=False)
+    return np.concatenate(parts, axis=1)
 
 
 def _palm_frame(points: FloatArray) -> FloatArray:
     """Return (n, 3, 3): rows are the palm's unit vectors across it, along it to the fingers, and out of it."""
     along = _unit(2 * points[:, _MIDDLE_MCP] + points[:, _INDEX_MCP] + points[:, _PINKY_MCP])
     out = _unit(_cross(points[:, _INDEX_MCP] - points[:, _PINKY_MCP], along))
-    return np.stack([_cross(along, out), along, out], axis=1)
+    return np.concatenate([_cross(along, out), along, out], axis=1).reshape(-1, 3, 3)
 
 
 def _cross(first: FloatArray, second: FloatArray) -> FloatArray:
     # `np.cross` takes several times as long for one hand.
-    ahead, behind = [1, 2, 0], [2, 0, 1]
-    return first[:, ahead] * second[:, behind] - first[:, behind] * second[:, ahead]
+    return np.asarray(
+        first.take(_AHEAD, axis=1) * second.take(_BEHIND, axis=1)
+        - first.take(_BEHIND, axis=1) * second.take(_AHEAD, axis=1),
+        np.float32,
+    )
 
 
 def _unit(vectors: FloatArray) -> FloatArray:
-    lengths = np.maximum(_norm(vectors), np.float32(_LEAST_LENGTH))
-    return np.asarray(vectors / lengths[..., None], np.float32)
+    return np.asarray(vectors / np.maximum(_norm(vectors)[..., None], _LEAST_LENGTH), np.float32)
 
 
 def _norm(vectors: FloatArray) -> FloatArray:
-    return np.asarray(np.sqrt((vectors * vectors).sum(axis=-1)), np.float32)
+    # As `vectors.sum(axis=-1)`, without the function of Python's that NumPy has before it.
+    return np.asarray(np.sqrt(np.add.reduce(vectors * vectors, axis=-1)), np.float32)

@@ -65,9 +65,10 @@ def square_units(image_size: NDArray[np.int32]) -> NDArray[np.float32]:
         (n, 1, 3) float32: x and z are in widths of the picture, y in heights; all become heights.
     """
     width, height = image_size.astype(np.float32).T
-    known = (width > 0) & (height > 0)
-    aspect = np.divide(width, height, out=np.full_like(width, _USUAL_ASPECT), where=known)
-    return np.stack([aspect, np.ones_like(aspect), aspect], axis=1)[:, None]
+    units = np.ones((len(image_size), 1, 3), np.float32)
+    is_known = (width > 0) & (height > 0)
+    units[:, 0, ::2] = np.where(is_known, width / np.where(is_known, height, 1), _USUAL_ASPECT)[:, None]
+    return units
 
 
 def mirrored_to_right(landmarks: NDArray[np.float32], is_left: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -80,5 +81,6 @@ def mirrored_to_right(landmarks: NDArray[np.float32], is_left: NDArray[np.bool_]
     Returns:
         (n, 21, 3), a new array.
     """
-    sign = np.where(is_left, -1, 1).astype(landmarks.dtype)
-    return landmarks * np.stack([sign, np.ones_like(sign), np.ones_like(sign)], axis=-1)[:, None, :]
+    signs = np.ones((len(landmarks), 1, 3), landmarks.dtype)
+    signs[is_left, 0, 0] = -1
+    return landmarks * signs

@@ -117,9 +117,7 @@ def read(classifier: Classifier, hands: Sequence[Hand], options: RecognitionOpti
 
 def hand_of(request: LandmarksRequest) -> Hand:
     """Take up the hand of a picture that stayed with its owner; a missing z is zero."""
-    points = np.zeros((N_LANDMARKS, 3), np.float32)
-    for row, point in zip(points, request.landmarks, strict=True):
-        row[: len(point)] = point
+    points = np.array([(*point, 0.0)[:3] for point in request.landmarks], np.float32)
     world = _UNKNOWN if request.world_landmarks is None else np.array(request.world_landmarks, np.float32)
     return Hand(points, world, request.handedness, 1.0, 0.0, (request.image_width, request.image_height))
 
