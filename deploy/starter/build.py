@@ -31,11 +31,11 @@ _N_TEST_ROWS: Final = 40
 _MAX_BYTES: Final = 1_000_000
 _N_AT_ONCE: Final = 2
 """Cross-validations at once, each on one core."""
-_N_DRAWN: Final = 20
+N_DRAWN: Final = 20
 """Hands of each letter in a form or from a view that most sources lack."""
-_N_HANGING: Final = 20
+N_HANGING: Final = 60
 """Hands each of M and N with the fingers hanging down."""
-_N_USUAL: Final = 10
+N_USUAL: Final = 30
 """Hands of each letter in its usual form."""
 _DRAWING_SEED: Final = 4
 _STILL: Final = ("--exclude-labels", "J", "Z", "--non-letter-share", 0)
@@ -49,7 +49,7 @@ def main(data: Path) -> None:
     _asl("import-landmarks", *sorted(data.glob("landmarks/*.npz")), "--output-file", sources)
     extra = sorted(data.glob("landmarks_train_only/*.npz"))
     _asl("import-landmarks", *extra, "--group-by", "original", "--output-file", more)
-    drawn = _draw_forms(_BUILD / "drawn.npz")
+    drawn = draw_forms(_BUILD / "drawn.npz")
     columns: dict[str, tuple[tuple[Path, ...], tuple[object, ...]]] = {
         cards.STARTER: ((more, drawn), ()),
         "+ geometry": ((more,), _STILL),
@@ -77,13 +77,13 @@ def main(data: Path) -> None:
     _publish(_BUILD / "model" / "final_model.pt", tables | cards.tables(reports, _CHOSEN_ON))
 
 
-def _draw_forms(path: Path) -> Path:
+def draw_forms(path: Path) -> Path:
     """Draw letters in forms and from views that most sources lack, and a few of each in its usual form."""
     rng = np.random.default_rng(_DRAWING_SEED)
-    hands = [(letter, sample_form(letter, _N_DRAWN, rng)) for letter in FORMS]
-    hands += [(letter, sample_hanging(letter, _N_HANGING, rng)) for letter in HANGING]
+    hands = [(letter, sample_form(letter, N_DRAWN, rng)) for letter in FORMS]
+    hands += [(letter, sample_hanging(letter, N_HANGING, rng)) for letter in HANGING]
     still = [letter for letter in LETTERS if letter not in MOTION_LETTERS]
-    hands += [(letter, as_found([sample_landmarks(letter, rng) for _ in range(_N_USUAL)], rng)) for letter in still]
+    hands += [(letter, as_found([sample_landmarks(letter, rng) for _ in range(N_USUAL)], rng)) for letter in still]
     labels = np.concatenate([np.full(len(part), letter) for letter, part in hands])
     ones = np.ones(len(labels), np.int32)
     found = path.with_name("drawn_landmarks.npz")
@@ -148,9 +148,9 @@ def _publish(model: Path, tables: dict[str, str]) -> None:
         n_seeds=_N_SEEDS,
         n_compared_seeds=_N_COMPARED_SEEDS,
         n_test_rows=_N_TEST_ROWS,
-        n_drawn=_N_DRAWN,
-        n_hanging=_N_HANGING,
-        n_usual=_N_USUAL,
+        n_drawn=N_DRAWN,
+        n_hanging=N_HANGING,
+        n_usual=N_USUAL,
         n_named=len(NAMED),
         n_learned=len(LEARNED),
         **tables,
