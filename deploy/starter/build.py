@@ -15,7 +15,7 @@ from asl.core import checkpoint as checkpoints
 from asl.core.hand import LETTERS, MOTION_LETTERS
 from asl.core.synthetic.shapes import LEARNED, NAMED, as_found
 from asl.core.synthetic.signers import sample_landmarks
-from asl.core.synthetic.variants import FORMS, HANGING, sample_form, sample_hanging
+from asl.core.synthetic.variants import FORMS, HANGING, sample_form, sample_hanging, sample_turned
 
 _HERE: Final = Path(__file__).parent
 _ASSETS: Final = _HERE.parents[1] / "shared" / "asl" / "assets"
@@ -35,8 +35,10 @@ N_DRAWN: Final = 20
 """Hands of each letter in a form or from a view that most sources lack."""
 N_HANGING: Final = 60
 """Hands each of M and N with the fingers hanging down."""
-N_USUAL: Final = 30
+N_USUAL: Final = 10
 """Hands of each letter in its usual form."""
+N_TURNED: Final = 30
+"""Hands of each letter in its usual form, seen from further around."""
 _DRAWING_SEED: Final = 4
 _STILL: Final = ("--exclude-labels", "J", "Z", "--non-letter-share", 0)
 _BEFORE: Final = (*_STILL, "--feature-schema", "asl84-v1", "--no-normalise-input")
@@ -84,6 +86,7 @@ def draw_forms(path: Path) -> Path:
     hands += [(letter, sample_hanging(letter, N_HANGING, rng)) for letter in HANGING]
     still = [letter for letter in LETTERS if letter not in MOTION_LETTERS]
     hands += [(letter, as_found([sample_landmarks(letter, rng) for _ in range(N_USUAL)], rng)) for letter in still]
+    hands += [(letter, sample_turned(letter, N_TURNED, rng)) for letter in still]
     labels = np.concatenate([np.full(len(part), letter) for letter, part in hands])
     ones = np.ones(len(labels), np.int32)
     found = path.with_name("drawn_landmarks.npz")
@@ -151,6 +154,7 @@ def _publish(model: Path, tables: dict[str, str]) -> None:
         n_drawn=N_DRAWN,
         n_hanging=N_HANGING,
         n_usual=N_USUAL,
+        n_turned=N_TURNED,
         n_named=len(NAMED),
         n_learned=len(LEARNED),
         **tables,

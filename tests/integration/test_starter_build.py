@@ -52,7 +52,10 @@ def test_as_many_hands_are_drawn_as_the_card_says(scripts, tmp_path):
     drawn = dataset.load(build.draw_forms(tmp_path / "drawn.npz"))
     names, counts = np.unique(drawn.letters, return_counts=True)
     assert dict(zip(names.tolist(), counts.tolist(), strict=True)) == {
-        letter: build.N_USUAL + build.N_DRAWN * (letter in FORMS) + build.N_HANGING * (letter in HANGING)
+        letter: build.N_USUAL
+        + build.N_TURNED
+        + build.N_DRAWN * (letter in FORMS)
+        + build.N_HANGING * (letter in HANGING)
         for letter in LETTERS
         if letter not in MOTION_LETTERS
     }

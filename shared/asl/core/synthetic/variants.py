@@ -62,6 +62,8 @@ _END_SHARE: Final = 0.5
 _DOWN_DEG: Final = 180.0
 _TURN_SPREAD_DEG: Final = np.array([20.0, 20.0, 20.0])
 _VIEW_SPREAD_DEG: Final = np.array([14.0, 10.0, 10.0])
+_TURNED_SPREAD_DEG: Final = np.array([25.0, 15.0, 15.0])
+"""Of views in which the usual form is drawn; standard deviations."""
 _THUMB_RANGES_DEG: Final = np.array([[5, 30], [15, 40], [85, 105], [25, 55], [10, 45]])
 
 
@@ -108,6 +110,22 @@ def sample_form(letter: str, count: int, rng: np.random.Generator) -> NDArray[np
         view = rng.uniform(*np.array(form.view)) + rng.normal(0.0, _VIEW_SPREAD_DEG)
         hands.append(place(vary_angles(replace(POSES[letter], **angles), rng), view, rng))
     return as_found(hands, rng)
+
+
+def sample_turned(letter: str, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Draw right hands that show a letter in its usual form, seen from further around than most photographs do.
+
+    Args:
+        letter: One of "A" to "Z".
+        count: How many.
+        rng: Draws all of it.
+
+    Returns:
+        (count, 21, 3) float32: relative to the wrist, the largest distance from it about 1.
+    """
+    pose = POSES[letter]
+    views = np.array(pose.view) + rng.normal(0.0, 1.0, (count, 3)) * _TURNED_SPREAD_DEG
+    return as_found([place(vary_angles(pose, rng), view, rng) for view in views], rng)
 
 
 def _within(limits: _Range, share: NDArray[np.float64]) -> tuple[float, ...]:
