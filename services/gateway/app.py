@@ -59,6 +59,10 @@ _ROUTES: Final = (
 
 _WATCHED: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
+_SWITCH_S: Final = 0.0005
+"""A recognizer that is back from MediaPipe waits for the interpreter no longer; with Python's own 5 ms its core stood
+still for as long as the event loop had something to do (deploy/decisions/0008)."""
+
 _DESCRIPTION = """Reads the American Sign Language manual alphabet from photographs, and learns to read it better.
 
 Try it: `curl -F "file=@sign.jpg" http://localhost:8000/api/v1/asl/recognitions`
@@ -126,6 +130,7 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
         # The network is too small to be worth a division (0.09 ms with one thread and with two), and the recognizers
         # keep all cores at work already.
         torch.set_num_threads(1)
+        sys.setswitchinterval(_SWITCH_S)
         for name, nearest in unknown_names().items():
             _log.warning("unknown setting", name=name, did_you_mean=nearest)
         app.state.gateway = gateway = await asyncio.to_thread(startup.load, settings)

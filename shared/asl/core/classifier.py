@@ -56,7 +56,7 @@ class Classifier:
         Raises:
             LandmarksInvalid: A hand without size, or with numbers that are not finite.
         """
-        landmarks = np.stack([hand.landmarks for hand in hands])
+        landmarks = np.array([hand.landmarks for hand in hands])
         is_left = [hand.handedness == Handedness.LEFT for hand in hands]
         return self.predict(compute_features(landmarks, is_left, [hand.image_size for hand in hands], self._schema))
 
