@@ -23,7 +23,7 @@ run: setup ## Serve the API on 127.0.0.1:8000 and recognise a rendered sample
 	$(BIN)/asl serve
 
 test: setup ## Run every test but the long ones
-	$(BIN)/pytest --numprocesses auto --dist loadfile
+	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: setup ## Check style, types and the direction of imports
 	$(BIN)/ruff check .

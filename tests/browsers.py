@@ -5,8 +5,7 @@ import shutil
 
 from playwright.sync_api import expect, sync_playwright
 
-from asl.core.images import encode_jpeg
-from asl.core.synthetic.alphabet import render_alphabet
+from asl.infra import page_files
 
 STILL_LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"
 S_PER_LETTER = 1.2
@@ -62,10 +61,10 @@ def write_film(path, letters, *, seconds=S_PER_LETTER):
     These are the hands that the page itself shows: what is tested is the road from the camera to the letter. How well
     strange hands are read is measured elsewhere.
     """
-    pictures = {hand.letter: encode_jpeg(hand.image) for hand in render_alphabet()}
+    samples = page_files.folder() / page_files.SAMPLES
     with path.open("wb") as film:
         for letter in letters:
-            film.write(pictures[letter] * round(seconds * FRAMES_PER_S))
+            film.write((samples / f"{letter}.jpg").read_bytes() * round(seconds * FRAMES_PER_S))
     return path
 
 

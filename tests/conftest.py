@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import road
 from hypothesis import HealthCheck, settings
 from server_process import Server, ServerMissing
 from servers import PostgresServer, RedisServer, S3Server
@@ -47,6 +48,12 @@ def hand_jpeg() -> Callable[..., bytes]:
         return encode_jpeg(render_hand(letter, seed=seed).image)
 
     return render
+
+
+@pytest.fixture(scope="session")
+def rendered_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two folders of rendered hands to go the whole road with: `train` and `test`."""
+    return road.render_folders(tmp_path_factory.mktemp("rendered"))
 
 
 @pytest.fixture(scope="session")

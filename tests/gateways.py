@@ -25,23 +25,33 @@ def running(settings):
     """Lend a client of a gateway; `client.app` is the application."""
     handlers, level = logging.root.handlers[:], logging.root.level
     app = create_app(settings)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, ws=LeavingWebSocketProtocol))
+    try:
+        with (
+            serving(app, ws=LeavingWebSocketProtocol) as url,
+            httpx.Client(base_url=url, timeout=60, trust_env=False) as client,
+        ):
+            client.app = app
+            yield client
+    finally:
+        structlog.reset_defaults()
+        logging.root.handlers[:] = handlers
+        logging.root.setLevel(level)
+
+
+@contextmanager
+def serving(app, **options):
+    """Lend the address of an application behind a real socket, on a port that the kernel chooses."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, **options))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
         while not server.started:
             assert thread.is_alive(), "the gateway did not start"
             time.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
-            client.app = app
-            yield client
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(60)
-        structlog.reset_defaults()
-        logging.root.handlers[:] = handlers
-        logging.root.setLevel(level)
 
 
 def bearer(secret):

@@ -1,15 +1,13 @@
 """The jobs API behind a real socket, and a worker that does nothing but move jobs."""
 
 import hashlib
-import threading
-import time
 import uuid
 from contextlib import contextmanager
 
 import httpx
-import uvicorn
 from databases import fresh
 from fastapi import FastAPI
+from gateways import serving
 from sqlalchemy import select
 
 from asl.contracts import JobError, JobState, Progress, Queue
@@ -138,18 +136,8 @@ def served(kind, request, folder, **settings):
             app.include_router(routes.router)
         errors.install(app)
         app.state.gateway = Gateway(store.settings, store.database, store.storage, None, None)
-        server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="off"))
-        thread = threading.Thread(target=server.run)
-        thread.start()
-        try:
-            while not server.started:
-                assert thread.is_alive(), "the gateway did not start"
-                time.sleep(0.01)
-            port = server.servers[0].sockets[0].getsockname()[1]
-            yield JobService(store.database, store.storage, store.settings, f"http://127.0.0.1:{port}")
-        finally:
-            server.should_exit = True
-            thread.join(60)
+        with serving(app, lifespan="off") as url:
+            yield JobService(store.database, store.storage, store.settings, url)
 
 
 def new_tenant():

@@ -5,18 +5,13 @@ import road
 
 
 @pytest.fixture(scope="module")
-def rendered(tmp_path_factory):
-    return road.render_folders(tmp_path_factory.mktemp("rendered"))
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory, real_data):
+def real_folders(tmp_path_factory, real_data):
     return road.choose_photographs(tmp_path_factory.mktemp("real"), real_data)
 
 
 @pytest.mark.parametrize("source", ["rendered", "real"])
 def test_from_photographs_to_letters(stack, client, source, request, tmp_path):
-    model = road.go(client, source, request.getfixturevalue(source), tmp_path)
+    model = road.go(client, source, request.getfixturevalue(f"{source}_folders"), tmp_path)
 
     assert model.lineage.code_version == stack.revision
     assert stack.holder(model.lineage.job_id, "worker-gpu")

@@ -4,7 +4,6 @@ import threading
 import time
 
 import pytest
-import road
 from stack import is_whole
 
 from asl.contracts import FeaturesRef, JobState, ProbeRequest, TrainingOptions, TrainingRequest
@@ -73,11 +72,10 @@ def test_postgres_restarted_under_load(stack, client):
 
 
 @pytest.fixture(scope="module")
-def dataset(stack, tmp_path_factory):
-    folder = road.render_folders(tmp_path_factory.mktemp("faults"))
+def dataset(stack, rendered_folders):
     with stack.client() as client:
         client.datasets.create("faults")
-        client.datasets.upload_folder("faults", folder / "train")
+        client.datasets.upload_folder("faults", rendered_folders / "train")
     return "faults"
 
 

@@ -42,14 +42,9 @@ def full_stack(tmp_path, landmarker_path):  # noqa: ARG001 - skips where there i
         yield platform
 
 
-@pytest.fixture(scope="module")
-def rendered(tmp_path_factory):
-    return road.render_folders(tmp_path_factory.mktemp("rendered"))
-
-
-def test_on_one_machine_with_rendered_hands(one_machine, rendered, tmp_path):
+def test_on_one_machine_with_rendered_hands(one_machine, rendered_folders, tmp_path):
     with Client(one_machine.url) as client:
-        road.go(client, "rendered", rendered, tmp_path)
+        road.go(client, "rendered", rendered_folders, tmp_path)
 
 
 def test_on_the_full_stack_with_photographs(full_stack, real_data, tmp_path):
@@ -61,11 +56,11 @@ def test_on_the_full_stack_with_photographs(full_stack, real_data, tmp_path):
     assert (call[1], call[2].span_id) == ("asl-gateway", work.parent_span_id)
 
 
-def test_the_readmes_client_runs(one_machine, rendered, tmp_path, monkeypatch, capsys):
+def test_the_readmes_client_runs(one_machine, rendered_folders, tmp_path, monkeypatch, capsys):
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     (snippet,) = (block for block in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "asl.client" in block)
     (tmp_path / "data").mkdir()
-    shutil.copytree(rendered / "train", tmp_path / "data" / "demo")
+    shutil.copytree(rendered_folders / "train", tmp_path / "data" / "demo")
     monkeypatch.chdir(tmp_path)
     exec(compile(snippet.replace("http://127.0.0.1:8000", one_machine.url), "README.md", "exec"), {})  # noqa: S102 - ours
     assert "accuracy" in capsys.readouterr().out

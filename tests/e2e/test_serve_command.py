@@ -24,7 +24,8 @@ class Command:
 
     def __init__(self, folder: Path, *options: str, **settings: str) -> None:
         self._log = folder / "serve.log"
-        self.environment = os.environ | {"ASL_HOME": str(folder / "home")} | settings
+        # Jobs that give way would starve beside other tests.
+        self.environment = os.environ | {"ASL_HOME": str(folder / "home"), "ASL_JOB_NICENESS": "0"} | settings
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
                 [*ASL, *options], cwd=folder, env=self.environment, stdout=log, stderr=subprocess.STDOUT

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from asl.core import checkpoint as checkpoints
-from asl.core.checkpoint import SEED_KEYS, Checkpoint, load, load_model, row_hashes, save
+from asl.core.checkpoint import SEED_KEYS, Checkpoint, load, load_model, save
 from asl.core.model import ASLClassifier, ASLClassifierV2
 from asl.errors import ModelInvalid, NotFound
 
@@ -252,13 +252,3 @@ def test_weights_that_are_not_finite_are_refused(path):
     save(replace(checkpoint, model_state_dict=state), path)
     with pytest.raises(ModelInvalid, match=r"NaN or infinity in network\.0\.bias"):
         load_model(path)
-
-
-def test_row_hashes_are_the_first_eight_bytes():
-    text = hashlib.sha256(b"x").hexdigest()
-    expected = int.from_bytes(hashlib.sha256(b"x").digest()[:8], "big", signed=True)
-    hashes = row_hashes(np.array([text, "not a hash", ""]))
-    assert hashes.dtype == np.int64
-    assert hashes[0] == expected
-    assert len(set(hashes.tolist())) == 3
-    assert row_hashes(np.array([], np.str_)).shape == (0,)

@@ -4,22 +4,18 @@ import hashlib
 import io
 import os
 import socket
-import threading
-import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
-import uvicorn
 from databases import fresh
 from fastapi import FastAPI
+from gateways import serving
 from PIL import Image
-from servers import free_port
 
 from asl.contracts import Scope
 from asl.infra import keys
@@ -63,24 +59,8 @@ def service(request, tmp_path_factory):
                 base_url=f"{address}/api/v1", headers={"Authorization": f"Bearer {secret}"}, timeout=120
             )
 
-        with _served(app) as address:
+        with serving(app, ws="none", lifespan="off") as address:
             yield Service(client_of)
-
-
-@contextmanager
-def _served(app):
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", ws="none", lifespan="off"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture

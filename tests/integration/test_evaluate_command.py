@@ -12,6 +12,7 @@ import torch
 
 from asl.core import checkpoint, dataset, evaluation, plots
 from asl.core.model import ASLClassifier
+from asl.core.sample_hashes import row_hashes
 
 ASL = Path(sys.executable).with_name("asl")
 FILES = {
@@ -51,8 +52,8 @@ def folder(tmp_path_factory):
             model_config=model.config,
             label_names=("C", "B", "A", "J"),
             val_accuracy=0.5,
-            train_row_hashes=torch.from_numpy(checkpoint.row_hashes(bob.sample_sha256)),
-            val_row_hashes=torch.from_numpy(checkpoint.row_hashes(ann.sample_sha256[:1])),
+            train_row_hashes=torch.from_numpy(row_hashes(bob.sample_sha256)),
+            val_row_hashes=torch.from_numpy(row_hashes(ann.sample_sha256[:1])),
         ),
         folder / "always_c.pt",
     )

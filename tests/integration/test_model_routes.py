@@ -2,17 +2,13 @@
 
 import hashlib
 import os
-import threading
-import time
-from contextlib import contextmanager
 
 import httpx
 import pytest
-import uvicorn
 from databases import fresh
 from fastapi import FastAPI
+from gateways import serving
 from registered import add_evaluation, add_job, add_model, sha256_of
-from servers import free_port
 
 from asl.contracts import Job, JobKind, Model, ModelSource, Scope
 from asl.infra import keys, tables
@@ -69,7 +65,7 @@ def backend(request, tmp_path_factory):
         app.include_router(classifier.router)
         errors.install(app)
         app.state.gateway = Gateway(settings, database, storage)
-        with _served(app) as address:
+        with serving(app, ws="none", lifespan="off") as address:
             yield address, database, storage
 
 
@@ -82,22 +78,6 @@ def service(backend):
 def client(service):
     with service.client() as found:
         yield found
-
-
-@contextmanager
-def _served(app):
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", ws="none", lifespan="off"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(60)
 
 
 def _put(client, model, revision=None, alias="production", **body):

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -9,11 +10,24 @@ from asl.core import checkpoint as checkpoints
 from asl.errors import Conflict, ModelInvalid
 
 
+@pytest.fixture(scope="module")
+def whole_of(hands, tmp_path_factory):
+    """Train without a break, once for each kind of network; returns the folder of its files."""
+
+    @cache
+    def train(model_type):
+        folder = tmp_path_factory.mktemp("whole")
+        run(hands, folder, model_type=model_type)
+        return folder
+
+    return train
+
+
 @pytest.mark.parametrize("model_type", ["v1", "v2"])
 @pytest.mark.parametrize(
     ("checkpoint", "last"), [("checkpoint_epoch_10.pt", 11), ("best_model.pt", 17), ("latest", 14), ("latest", 22)]
 )
-def test_a_killed_and_resumed_run_ends_bit_identical(hands, tmp_path, model_type, checkpoint, last):
+def test_a_killed_and_resumed_run_ends_bit_identical(*, hands, tmp_path, whole_of, model_type, checkpoint, last):
     class Killed(BaseException):
         pass
 
@@ -21,8 +35,7 @@ def test_a_killed_and_resumed_run_ends_bit_identical(hands, tmp_path, model_type
         if metrics.epoch == last:
             raise Killed
 
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    run(hands, whole, model_type=model_type)
+    whole, broken = whole_of(model_type), tmp_path / "broken"
     with pytest.raises(Killed):
         run(hands, broken, model_type=model_type, on_epoch=kill)
     if checkpoint == "latest":

@@ -13,6 +13,7 @@ from asl.contracts import TrainingOptions
 from asl.core import checkpoint as checkpoints
 from asl.core import dataset
 from asl.core.fitting import Fitting, batches, reproducible
+from asl.core.sample_hashes import row_hashes
 from asl.core.training_data import prepare
 from asl.errors import DatasetInvalid, OptionsInvalid, OutOfMemory
 
@@ -46,10 +47,10 @@ def test_the_best_model_is_the_one_that_read_validation_best(hands, tmp_path):
         answers = trained.model(torch.from_numpy(validation.features)).argmax(1).numpy()
     assert (answers == validation.labels).mean() == pytest.approx(result.val_accuracy)
     assert trained.temperature == result.temperature != 1
-    train_rows = np.isin(checkpoints.row_hashes(hands.sample_sha256), trained.train_row_hashes)
+    train_rows = np.isin(row_hashes(hands.sample_sha256), trained.train_row_hashes)
     assert train_rows.sum() == result.n_train
     assert not set(hands.group[train_rows]) & set(result.val_groups)
-    val_rows = np.isin(checkpoints.row_hashes(hands.sample_sha256), trained.val_row_hashes)
+    val_rows = np.isin(row_hashes(hands.sample_sha256), trained.val_row_hashes)
     assert set(hands.group[val_rows]) == set(result.val_groups)
     assert val_rows.sum() == result.n_val
 

@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from asl.core.calibration import expected_calibration_error
-from asl.core.checkpoint import TrainedModel, row_hashes
+from asl.core.checkpoint import TrainedModel
 from asl.core.dataset import Dataset
 from asl.core.evaluation import evaluate
 from asl.core.features import N_FEATURES, SCHEMA
 from asl.core.model import ASLClassifier
+from asl.core.sample_hashes import row_hashes
 from asl.errors import DatasetInvalid, ModelInvalid, OptionsInvalid
 
 

@@ -13,10 +13,10 @@ from asl.cli import console
 from asl.cli import device as devices
 from asl.cli.flags import DEFAULT_TRAINING, JsonFlag, TrainingFlags
 from asl.cli.folders import ensure_writable
+from asl.cli.folds import plan_folds
 from asl.cli.training_options import merge
 from asl.contracts import Device
 from asl.core import cross_validation as validation
-from asl.core import dataset
 from asl.core.cross_validation import Trial
 from asl.core.files import replacing
 from asl.core.held_out import CrossValidation, HeldOut, summarise
@@ -64,17 +64,14 @@ def cross_validate(
     if output_file:
         _ensure_file(output_file)
     place, merged = devices.choose(device), merge(options, config)
-    rows = dataset.concatenate([dataset.load(path) for path in data_file])
-    trials = validation.plan(
-        rows,
+    trials = plan_folds(
+        data_file,
+        train_only_file,
         merged,
-        extra=dataset.concatenate([dataset.load(path) for path in train_only_file]) if train_only_file else None,
         exclude_labels=exclude_labels or (),
         test_rows_per_class=test_rows_per_class,
         n_seeds=seeds,
     )
-    if merged.augment and not trials[0].options.augment:
-        console.err.print("note:  some data has features only, no landmarks: trained without augmentation")
     report = summarise(_run(trials, place), seeds)
     if json:
         console.print_json(report.as_dict())

@@ -11,9 +11,10 @@ from asl.cli import console
 from asl.cli import device as devices
 from asl.cli.flags import DEFAULT_TRAINING, DEFAULT_TUNING, JsonFlag, TrainingFlags, TuningFlags
 from asl.cli.folders import ensure_writable
+from asl.cli.folds import plan_folds
 from asl.cli.training_options import merge
 from asl.contracts import Device, TrainingOptions, TuningOptions
-from asl.core import cross_validation, dataset, tuning, tuning_files
+from asl.core import tuning, tuning_files
 from asl.core.cross_validation import Trial
 from asl.core.study import Study
 from asl.errors import Conflict
@@ -58,17 +59,14 @@ def tune(
         json: Print all trials as JSON.
     """
     place, merged = devices.choose(device), merge(options, config)
-    rows = dataset.concatenate([dataset.load(path) for path in data_file])
-    folds = cross_validation.plan(
-        rows,
+    folds = plan_folds(
+        data_file,
+        train_only_file,
         merged,
-        extra=dataset.concatenate([dataset.load(path) for path in train_only_file]) if train_only_file else None,
         exclude_labels=search.exclude_labels,
         test_rows_per_class=search.test_rows_per_class,
         n_seeds=search.n_seeds,
     )
-    if merged.augment and not folds[0].options.augment:
-        console.err.print("note:  some data has features only, no landmarks: trained without augmentation")
     ensure_writable(output_dir, "--output-dir")
     before = _read_before(output_dir, resume=resume)
     study = tuning.resume(before, folds, search) if before else tuning.begin(folds, search)

@@ -7,7 +7,6 @@ only `SEED_KEYS` are read too.
 
 import hashlib
 import math
-import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -37,7 +36,6 @@ SEED_KEYS: Final = (
 )
 """The keys that every file has."""
 
-_SHA256: Final = re.compile("[0-9a-f]{64}")
 _HINT: Final = "Make one with `asl train-model`."
 
 
@@ -64,7 +62,7 @@ class Checkpoint:
     not_a_letter_below: float = 0.0
     """Confidence below which a refused answer is taken for no letter."""
     train_row_hashes: Tensor = field(default_factory=_no_hashes)
-    """(n,) int64, see `row_hashes`."""
+    """(n,) int64, see `sample_hashes.row_hashes`."""
     val_row_hashes: Tensor = field(default_factory=_no_hashes)
     """(n,) int64 of the rows that chose the epoch and fitted the temperature."""
     scheduler_state_dict: State = field(default_factory=dict)
@@ -104,18 +102,6 @@ class TrainedModel:
     """Confidence below which an answer is refused."""
     not_a_letter_below: float = 0.0
     """Confidence below which a refused answer is taken for no letter."""
-
-
-def row_hashes(sample_sha256: NDArray[np.str_]) -> NDArray[np.int64]:
-    """Shorten the hashes of samples, so that a model's file can list what it was trained on.
-
-    Args:
-        sample_sha256: (n,) hexadecimal SHA-256; other text is hashed first.
-
-    Returns:
-        (n,) int64: the first 8 bytes, big-endian.
-    """
-    return np.array([_first_bytes(str(text)) for text in sample_sha256], np.int64).reshape(len(sample_sha256))
 
 
 def to_payload(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -288,12 +274,6 @@ def _mapping(payload: State, key: str) -> State:
     if not isinstance(value, Mapping) or not all(isinstance(name, str | int) for name in value):
         raise ModelInvalid(f"expected a dict as {key}, found {type(value).__name__}", hint=_HINT)
     return value
-
-
-def _first_bytes(text: str) -> int:
-    if not _SHA256.fullmatch(text):
-        text = hashlib.sha256(text.encode()).hexdigest()
-    return int.from_bytes(bytes.fromhex(text[:16]), "big", signed=True)
 
 
 def _shape(shape: torch.Size | None) -> str:

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from asl.core.calibration import expected_calibration_error, reliability_bins
-from asl.core.checkpoint import TrainedModel, row_hashes
+from asl.core.checkpoint import TrainedModel
 from asl.core.coverage import coverage_of
 from asl.core.dataset import Dataset, relabel, with_schema
 from asl.core.features import SCHEMAS
 from asl.core.hand import MOTION_LETTERS
 from asl.core.report import Averages, Confusion, GroupScores, LetterScores, Report, RowAnswer, Scores
 from asl.core.report_advice import of_report
+from asl.core.sample_hashes import row_hashes
 from asl.errors import DatasetInvalid, ModelInvalid, OptionsInvalid, OutOfMemory
 
 N_CONFUSIONS: Final = 10

@@ -21,6 +21,7 @@ from asl.core.checkpoint import Checkpoint
 from asl.core.curves import write_curves
 from asl.core.dataset import Dataset
 from asl.core.fitting import EpochMetrics, Fitting, compute_logits
+from asl.core.sample_hashes import row_hashes
 from asl.core.training_data import TrainingData
 from asl.core.weights import State
 from asl.errors import ModelInvalid, OptionsInvalid
@@ -255,7 +256,7 @@ def _settings(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
 
 
 def _hashes_of(rows: Dataset) -> Tensor:
-    return torch.from_numpy(np.unique(checkpoints.row_hashes(rows.sample_sha256)))
+    return torch.from_numpy(np.unique(row_hashes(rows.sample_sha256)))
 
 
 def _make_folder(folder: Path) -> None:

@@ -11,9 +11,7 @@ from asl.infra.database import now
 
 _JSON: Final = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 _BIG: Final = BigInteger().with_variant(Integer, "sqlite")
-_ID: Final = String(32)
-_SHA256: Final = String(64)
-_SHORT: Final = String(100)
+_ID, _SHA256, _SHORT = String(32), String(64), String(100)
 
 
 def new_id() -> str:

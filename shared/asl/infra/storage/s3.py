@@ -31,14 +31,12 @@ DEFAULT_REGION: Final = "us-east-1"
 MAX_URL_AGE_S: Final = 7 * 24 * 3600
 """The longest life that S3 gives a presigned URL."""
 
-PAUSES_S: Final = (0.2, 0.5, 1.0)
-"""Between attempts; longer troubles are for the job's own retry."""
+PAUSES_S: Final = (0.2, 0.5, 1.0)  # between attempts; longer troubles are for the job's own retry
 _PARTIAL_CONTENT: Final = 206
 _MISSING: Final = ("NoSuchKey", "NoSuchBucket")
 _REFUSED: Final = (401, 403)
 _CONNECT_TIMEOUT_S: Final = 2.0
-_CHECK_TIMEOUT_S: Final = 0.9
-"""For connecting and for the answer, so that a check ends within 2 s."""
+_CHECK_TIMEOUT_S: Final = 0.9  # for connecting and for the answer, so that a check ends within 2 s
 _YOUNG: Final = timedelta(hours=12)
 _PART_BYTES: Final = 16 * 1024 * 1024
 
@@ -80,10 +78,8 @@ class S3Storage:
         """
         client_of = partial(make_client, access_key=access_key, secret_key=secret_key, region=region)
         patient = partial(client_of, connect_timeout_s=_CONNECT_TIMEOUT_S, read_timeout_s=read_timeout_s)
-        self._bucket = bucket
-        self._pauses_s = pauses_s
-        self._client = patient(endpoint)
-        self._signing_client = patient(public_endpoint or endpoint)
+        self._bucket, self._pauses_s = bucket, pauses_s
+        self._client, self._signing_client = patient(endpoint), patient(public_endpoint or endpoint)
         self._checking_client = client_of(endpoint, connect_timeout_s=_CHECK_TIMEOUT_S, read_timeout_s=_CHECK_TIMEOUT_S)
 
     def put(self, key: str, path: Path, *, sha256: str | None = None) -> Stored:
