@@ -44,7 +44,7 @@ bench: setup ## Measure speed against floors taken in the same run
 	$(BIN)/python tests/bench/bench_page.py
 
 chaos: setup ## Kill, freeze, overload and feed damaged images to it, and account for each job
-	ASL_CHAOS=long $(BIN)/pytest tests/chaos tests/e2e/test_mutated_images.py tests/e2e/test_openapi.py
+	ASL_CHAOS=long $(BIN)/pytest tests/chaos tests/e2e/test_guide.py tests/e2e/test_mutated_images.py tests/e2e/test_openapi.py
 
 up: ## Build and start the full stack with Docker; secrets are made once, in .env
 	deploy/make-env.sh .env

@@ -2,7 +2,7 @@
 import htm from "htm";
 import { h } from "preact";
 
-export { effect, signal } from "@preact/signals";
+export { batch, effect, signal } from "@preact/signals";
 export { render } from "preact";
 export { useEffect, useMemo, useRef, useState } from "preact/hooks";
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -14,6 +15,7 @@ from trainings import command
 
 from asl.core.model import ASLClassifier
 
+N_EPOCHS, N_EPOCHS_V2 = (100, 150) if os.environ.get("ASL_CHAOS") == "long" else (12, 5)
 GUIDE_KEYS = ["epoch", "model_state_dict", "optimizer_state_dict", "val_accuracy", "model_config", "label_mapping"]
 
 
@@ -33,14 +35,14 @@ def _type(line, folder):
 def road(folder, landmarker_path):  # noqa: ARG001 - skips where there is none
     """Type the guide's commands one after the other; each must end well.
 
-    They train for fewer epochs than the guide says, which takes minutes; and what comes again and again runs in this
-    process, which has loaded PyTorch already.
+    Only `make chaos` trains for as many epochs as the guide says; and what comes again and again runs in this process,
+    which has loaded PyTorch already.
     """
     lines = {
         "demo": "asl demo-data --output-dir data/asl_alphabet/ --signers 3 --per-letter 1",
         "prepare": "asl prepare-dataset --input-dir data/asl_alphabet/ --output-file data/asl_features.npz "
         "--min-detection-confidence 0.5",
-        "basic": "asl train-model --data-file data/asl_features.npz --epochs 12 --batch-size 32 "
+        "basic": f"asl train-model --data-file data/asl_features.npz --epochs {N_EPOCHS} --batch-size 32 "
         "--learning-rate 0.001 --output-dir models/",
         "evaluate": "asl evaluate-model --model-path models/best_model.pt --data-file data/asl_features.npz "
         "--batch-size 32 --output-dir evaluation_results/",
@@ -48,7 +50,8 @@ def road(folder, landmarker_path):  # noqa: ARG001 - skips where there is none
     }
     again = {
         "advanced": "asl train-model --data-file data/asl_features.npz --model-type v2 --hidden-sizes 512 256 128 "
-        "--dropout 0.4 --epochs 5 --batch-size 64 --learning-rate 0.001 --weight-decay 1e-5 --use-class-weights "
+        f"--dropout 0.4 --epochs {N_EPOCHS_V2} --batch-size 64 --learning-rate 0.001 --weight-decay 1e-5 "
+        "--use-class-weights "
         "--device cpu --output-dir models/asl_v2/",
         "resume": "asl train-model --data-file data/asl_features.npz --resume models/checkpoint_epoch_10.pt "
         "--epochs 12 --output-dir models/resumed",
