@@ -74,7 +74,7 @@ def trained(taught, platform):
     train(page, epochs=1)
     expect(page.locator(".banner")).to_contain_text("Made best_model", timeout=SLOW_MS)
     go(taught, platform, "teach/hands")
-    train(page, epochs=150)
+    train(page, epochs=400)
     cancel_and_go_on(page)
     page.reload()
     expect(page.locator(".banner")).to_contain_text("Made best_model", timeout=SLOW_MS)
@@ -139,8 +139,8 @@ def test_the_training_is_found_again_with_its_curves(trained, platform):
     expect(page.get_by_role("img", name=re.compile(r"Accuracy, epoch \d+: training"))).to_be_visible()
     with platform.client() as client:
         job = client.get(f"/api/v1/jobs/{ids['job']}").json()
-    expect(page.get_by_test_id("epoch")).to_contain_text("Epoch 150")
-    assert job["request"]["options"]["epochs"] == 150
+    expect(page.get_by_test_id("epoch")).to_contain_text("Epoch 400")
+    assert job["request"]["options"]["epochs"] == 400
     assert download(page, "^config.json$") > 0
 
 
