@@ -104,6 +104,8 @@ class _Look:
     def repeat(self, stopping: threading.Event) -> None:
         while not stopping.is_set():
             checks = self._look_once()
+            if stopping.is_set():  # a look may take long: nobody asks any more
+                return
             _log_changes(self._found[1] if self._found else {}, checks)
             self._found = time.monotonic(), checks
             self.has_looked.set()

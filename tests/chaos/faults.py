@@ -10,13 +10,12 @@ from contextlib import contextmanager, suppress
 from storm import Kill
 
 _N_LOOKS_SPARED = 3
-_LOOK_S = 0.05
 
 
 def kill_workers(every_s, n_spared=0):
     """Kill one worker after the other: with its whole family, or alone, so that its jobs' processes must notice.
 
-    Only such as have jobs: the others have nothing to lose.
+    Of those with jobs, where there are any: the others have nothing to lose.
 
     Args:
         every_s: Pause between two kills.
@@ -25,19 +24,12 @@ def kill_workers(every_s, n_spared=0):
 
     def act(storm):
         while storm.goes_on(every_s):
-            while not _kill_a_busy_one(storm, n_spared) and storm.goes_on(_LOOK_S):
-                pass
+            with storm.lock:
+                if len(at_work := _at_work(storm)) > n_spared:
+                    busy = [worker for worker in at_work if worker.job_pids]
+                    kill_worker(storm, storm.random.choice(busy or at_work), alone=storm.random.random() < 0.5)
 
     return act
-
-
-def _kill_a_busy_one(storm, n_spared):
-    with storm.lock:
-        at_work = _at_work(storm)
-        busy = [worker for worker in at_work if worker.job_pids] if len(at_work) > n_spared else []
-        if busy:
-            kill_worker(storm, storm.random.choice(busy), alone=storm.random.random() < 0.5)
-        return bool(busy)
 
 
 def kill_worker(storm, worker, *, alone):
