@@ -134,12 +134,12 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
         for name, nearest in unknown_names().items():
             _log.warning("unknown setting", name=name, did_you_mean=nearest)
         app.state.gateway = gateway = await asyncio.to_thread(startup.load, settings)
-        app.state.watch = watch = DependencyWatch(settings, gateway.database, gateway.storage)
+        app.state.watch = DependencyWatch(settings, gateway.database, gateway.storage)
         app.state.metrics.watch(gateway)
-        await asyncio.to_thread(watch.start)
+        await asyncio.to_thread(app.state.watch.start)
         gateway.follow()
         yield
-        watch.stop()
+        app.state.watch.stop()
         await asyncio.to_thread(gateway.close)
 
     return run
