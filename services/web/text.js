@@ -1,5 +1,16 @@
 // Every text of the page, in English; a translation is another file like this one.
 
+/** A job submitted from code, but for Python, whose words each kind has of its own. */
+const submitting = (origin, body) => ({
+  curl: `curl -X POST ${origin}/api/v1/jobs -H "Content-Type: application/json" \\
+    -d '${JSON.stringify(body)}'`,
+  js: `const job = await (await fetch("${origin}/api/v1/jobs", {
+  method: "POST",
+  headers: { "Content-Type": "application/json" },
+  body: JSON.stringify(${JSON.stringify(body)}),
+})).json();`,
+});
+
 export const text = {
   title: "ASL fingerspelling",
   brand: "ASL",
@@ -235,8 +246,7 @@ await fetch("${origin}/api/v1/datasets/${encodeURIComponent(name)}/samples", { m
     harder: "The training's own figure is of hands that were turned and stretched, with dropout: it may well be the lower one.",
     honest: "The epoch was chosen by this figure, so it flatters. Evaluate the model on people whom it never saw.",
     code: (origin, body) => ({
-      curl: `curl -X POST ${origin}/api/v1/jobs -H "Content-Type: application/json" \\
-    -d '${JSON.stringify(body)}'`,
+      ...submitting(origin, body),
       python: `from asl.client import Client
 from asl.contracts import FeaturesRef, TrainingOptions, TrainingRequest
 
@@ -247,11 +257,6 @@ with Client("${origin}") as client:
     ))
     for event in client.jobs.watch(job.id):
         print(event.kind, event.data)`,
-      js: `const job = await (await fetch("${origin}/api/v1/jobs", {
-  method: "POST",
-  headers: { "Content-Type": "application/json" },
-  body: JSON.stringify(${JSON.stringify(body)}),
-})).json();`,
     }),
   },
 
@@ -276,8 +281,7 @@ with Client("${origin}") as client:
     states: { complete: "judged", running: "at work", pruned: "given up" },
     summary: (n, share) => `${n} trials, best ${share}`,
     code: (origin, body) => ({
-      curl: `curl -X POST ${origin}/api/v1/jobs -H "Content-Type: application/json" \\
-    -d '${JSON.stringify(body)}'`,
+      ...submitting(origin, body),
       python: `from asl.client import Client
 from asl.contracts import FeaturesRef, TrainingOptions, TuningOptions, TuningRequest
 
@@ -288,11 +292,6 @@ with Client("${origin}") as client:
         tuning=TuningOptions.model_validate_json('${JSON.stringify(body.tuning)}'),
     ))
     print(client.jobs.wait(job.id).result["flags"])`,
-      js: `const job = await (await fetch("${origin}/api/v1/jobs", {
-  method: "POST",
-  headers: { "Content-Type": "application/json" },
-  body: JSON.stringify(${JSON.stringify(body)}),
-})).json();`,
     }),
   },
 

@@ -110,9 +110,9 @@ class _Line:
 
 
 def _detach(output: Path) -> None:
-    os.setsid()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker, which stops this process
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as is a terminal that was closed
+    os.setsid()  # out of reach of the terminal: Ctrl-C and its end are for the worker, which stops this process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     with output.open("wb") as file:
         os.dup2(file.fileno(), 1)
