@@ -60,6 +60,12 @@ MinDetectionConfidence = Annotated[
 MinTrackingConfidence = Annotated[
     float, Field(ge=0, le=1, description="Minimum confidence for following a hand from frame to frame.")
 ]
+SecondLookBelow = Annotated[
+    float,
+    Field(
+        ge=0, le=1, description="A hand read with less confidence is looked at again, in the mirror image; 0: never."
+    ),
+]
 MaxNumHands = Annotated[int, Field(ge=1, le=10, description="How many hands to look for in a picture.")]
 
 
@@ -69,6 +75,7 @@ class ExtractionOptions(Contract):
     min_detection_confidence: MinDetectionConfidence = 0.3
     min_tracking_confidence: MinTrackingConfidence = 0.5
     max_num_hands: MaxNumHands = 1
+    second_look_below: SecondLookBelow = 0.85
 
 
 class PreparationOptions(Contract):

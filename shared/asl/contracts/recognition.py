@@ -25,6 +25,11 @@ class Handedness(StrEnum):
     LEFT = "left"
     RIGHT = "right"
 
+    @property
+    def other(self) -> "Handedness":
+        """The side that a mirror shows."""
+        return Handedness.LEFT if self is Handedness.RIGHT else Handedness.RIGHT
+
 
 class NoLetter(StrEnum):
     """Why an answer holds no letter."""

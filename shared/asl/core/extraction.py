@@ -2,12 +2,17 @@
 
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
+
+import numpy as np
 
 from asl.contracts import ExtractionOptions
 from asl.core.detection import RETRY_BORDERS, HandDetector, scaled_down
 from asl.core.hand import Hand
 from asl.core.images import RgbImage
+
+MIRRORED_BORDER: Final = 0.25
+"""As a share of the longer side. With it the mirror image told more than without, see `asl.core.second_look`."""
 
 
 class HandExtractor:
@@ -42,6 +47,18 @@ class HandExtractor:
         small = scaled_down(image)
         tries = (self._detector.detect(small, border) for border in (0.0, *RETRY_BORDERS))
         return next(filter(None, tries), ())
+
+    def extract_mirrored(self, image: RgbImage) -> tuple[Hand, ...]:
+        """Find the hands in a picture's mirror image, with a border of `MIRRORED_BORDER`.
+
+        Args:
+            image: (height, width, 3) uint8 RGB, the picture itself.
+
+        Returns:
+            As `extract`, with sides and landmarks as in the picture itself.
+        """
+        found = self._detector.detect(np.ascontiguousarray(scaled_down(image)[:, ::-1]), MIRRORED_BORDER)
+        return tuple(hand.mirrored() for hand in found)
 
     def close(self) -> None:
         """Free the networks."""

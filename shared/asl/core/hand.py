@@ -1,6 +1,6 @@
 """The hand as MediaPipe sees it: 21 landmarks, their connections, and its side."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -52,6 +52,16 @@ class Hand:
     """The border with which the hand was found, as a share of the longer side; 0 at the first try."""
     image_size: tuple[int, int]
     """Width and height of the picture, in pixels."""
+
+    def mirrored(self) -> "Hand":
+        """Return the hand as the picture's mirror image shows it, or, of a hand found there, as the picture does."""
+        x_mirrored = np.array([-1, 1, 1], np.float32)
+        return replace(
+            self,
+            landmarks=self.landmarks * x_mirrored + np.array([1, 0, 0], np.float32),
+            world_landmarks=self.world_landmarks * x_mirrored,
+            handedness=self.handedness.other,
+        )
 
 
 def square_units(image_size: NDArray[np.int32]) -> NDArray[np.float32]:

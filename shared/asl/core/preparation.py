@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from asl.contracts import ExtractionOptions, Handedness, PreparationOptions
+from asl.contracts import ExtractionOptions, PreparationOptions
 from asl.core import dataset, images
 from asl.core.dataset import Dataset
 from asl.core.extraction import HandExtractor
@@ -167,7 +167,7 @@ def _altered_sample(first: Sample, copy: int, image: RgbImage, seed: int, extrac
     hand = _best_hand(extractor, altered.image)
     if hand is not None and first.hand is not None:
         # A mirror image shows the other hand for certain; the landmarker might say otherwise.
-        side = _other(first.hand.handedness) if altered.is_mirrored else first.hand.handedness
+        side = first.hand.handedness.other if altered.is_mirrored else first.hand.handedness
         hand = replace(hand, handedness=side)
     return _sample(first.photograph, copy, first.sha256, altered.image, hand)
 
@@ -179,10 +179,6 @@ def _sample(photograph: Photograph, copy: int, sha256: str, image: RgbImage, han
 
 def _best_hand(extractor: HandExtractor, image: RgbImage) -> Hand | None:
     return next(iter(extractor.extract(image)), None)
-
-
-def _other(side: Handedness) -> Handedness:
-    return Handedness.LEFT if side is Handedness.RIGHT else Handedness.RIGHT
 
 
 def _texts(values: Iterator[str]) -> NDArray[np.str_]:

@@ -6,12 +6,12 @@ from types import TracebackType
 from typing import Final, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asl.contracts import (
     MAX_HANDS,
     Alternative,
     ExtractionOptions,
-    Handedness,
     HandReading,
     LandmarksRequest,
     NoLetter,
@@ -23,7 +23,7 @@ from asl.core.classifier import Classifier
 from asl.core.coaching import explain
 from asl.core.extraction import HandExtractor
 from asl.core.hand import MOTION_LETTERS, N_LANDMARKS, Hand
-from asl.core.images import RgbImage
+from asl.core.second_look import classify_looking_twice
 
 DEFAULTS: Final = RecognitionOptions()
 _UNKNOWN: Final = np.full((N_LANDMARKS, 3), np.nan, np.float32)
@@ -55,8 +55,8 @@ class Recognizer:
         """What names the letter; another may take its place between two pictures."""
         self._max_image_bytes = max_image_bytes
         self._landmarker_path = landmarker_path
-        self._extraction = options or ExtractionOptions()
-        self._extractor = HandExtractor(landmarker_path, self._extraction)
+        self._options = options or ExtractionOptions()
+        self._extractor = HandExtractor(landmarker_path, self._options)
         self._many: HandExtractor | None = None
 
     def recognize(self, data: bytes, options: RecognitionOptions = DEFAULTS) -> Recognition:
@@ -69,8 +69,14 @@ class Recognizer:
         Raises:
             ImageEmpty, ImageTooLarge, ImageTypeUnsupported, ImageUnreadable: See `images.decode`.
         """
-        hands = self._hands_in(images.decode(data, max_bytes=self._max_image_bytes), options.max_num_hands)
-        return read(self.classifier, hands, options)
+        image = images.decode(data, max_bytes=self._max_image_bytes)
+        extractor = self._extractor_for(options.max_num_hands)
+        hands = extractor.extract(image)[: options.max_num_hands]
+        if not hands:
+            return read(self.classifier, hands, options)
+        below = self._options.second_look_below
+        probabilities = classify_looking_twice(self.classifier, hands, image, extractor, below=below)
+        return _answer(self.classifier, hands, probabilities, options)
 
     def close(self) -> None:
         """Free the landmarker."""
@@ -84,14 +90,14 @@ class Recognizer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self.close()
 
-    def _hands_in(self, image: RgbImage, n_wanted: int | None) -> tuple[Hand, ...]:
-        if n_wanted is None or n_wanted == self._extraction.max_num_hands:
-            return self._extractor.extract(image)
+    def _extractor_for(self, n_wanted: int | None) -> HandExtractor:
+        if n_wanted is None or n_wanted == self._options.max_num_hands:
+            return self._extractor
         if self._many is None:
             # How many hands a landmarker looks for is set when it is made: one more, with the first call that asks.
-            options = self._extraction.model_copy(update={"max_num_hands": MAX_HANDS})
+            options = self._options.model_copy(update={"max_num_hands": MAX_HANDS})
             self._many = HandExtractor(self._landmarker_path, options)
-        return self._many.extract(image)[:n_wanted]
+        return self._many
 
 
 def read(classifier: Classifier, hands: Sequence[Hand], options: RecognitionOptions = DEFAULTS) -> Recognition:
@@ -105,14 +111,12 @@ def read(classifier: Classifier, hands: Sequence[Hand], options: RecognitionOpti
     Raises:
         LandmarksInvalid: A hand without size, or with numbers that are not finite.
     """
-    if not hands:
-        nothing = HandReading(
-            letter=None, confidence=0, handedness=None, alternatives=(), needs_motion=False, reason=NoLetter.NO_HAND
-        )
-        return _answer(nothing, (), classifier)
-    probabilities = classifier.classify(hands)
-    readings = tuple(_reading(hand, row, classifier, options) for hand, row in zip(hands, probabilities, strict=True))
-    return _answer(readings[0], readings, classifier)
+    if hands:
+        return _answer(classifier, hands, classifier.classify(hands), options)
+    nothing = HandReading(
+        letter=None, confidence=0, handedness=None, alternatives=(), needs_motion=False, reason=NoLetter.NO_HAND
+    )
+    return _recognition(nothing, (), classifier)
 
 
 def hand_of(request: LandmarksRequest) -> Hand:
@@ -120,6 +124,13 @@ def hand_of(request: LandmarksRequest) -> Hand:
     points = np.array([(*point, 0.0)[:3] for point in request.landmarks], np.float32)
     world = _UNKNOWN if request.world_landmarks is None else np.array(request.world_landmarks, np.float32)
     return Hand(points, world, request.handedness, 1.0, 0.0, (request.image_width, request.image_height))
+
+
+def _answer(
+    classifier: Classifier, hands: Sequence[Hand], probabilities: NDArray[np.float32], options: RecognitionOptions
+) -> Recognition:
+    readings = tuple(_reading(hand, row, classifier, options) for hand, row in zip(hands, probabilities, strict=True))
+    return _recognition(readings[0], readings, classifier)
 
 
 def _reading(hand: Hand, probabilities: np.ndarray, classifier: Classifier, options: RecognitionOptions) -> HandReading:
@@ -133,7 +144,7 @@ def _reading(hand: Hand, probabilities: np.ndarray, classifier: Classifier, opti
     likeliest = alternatives[0]
     reason = classifier.verdict(likeliest.confidence)
     # The features go by how the hand looks in the picture; only the signer is told which hand it really is.
-    side = _other(hand.handedness) if options.mirrored else hand.handedness
+    side = hand.handedness.other if options.mirrored else hand.handedness
     return HandReading.model_construct(
         letter=None if reason else likeliest.letter,
         confidence=0 if reason else likeliest.confidence,
@@ -146,10 +157,6 @@ def _reading(hand: Hand, probabilities: np.ndarray, classifier: Classifier, opti
     )
 
 
-def _answer(best: HandReading, hands: tuple[HandReading, ...], classifier: Classifier) -> Recognition:
+def _recognition(best: HandReading, hands: tuple[HandReading, ...], classifier: Classifier) -> Recognition:
     # Built of our own checked values: validating them again would cost as much as the classifier.
     return Recognition.model_construct(**dict(best), hands=hands, model_version=classifier.version)
-
-
-def _other(side: Handedness) -> Handedness:
-    return Handedness.LEFT if side is Handedness.RIGHT else Handedness.RIGHT

@@ -10,7 +10,14 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from asl.contracts import ExtractionOptions, MaxNumHands, MinDetectionConfidence, MinTrackingConfidence, Queue
+from asl.contracts import (
+    ExtractionOptions,
+    MaxNumHands,
+    MinDetectionConfidence,
+    MinTrackingConfidence,
+    Queue,
+    SecondLookBelow,
+)
 from asl.errors import OptionsInvalid
 
 _PREFIX: Final = "ASL_"
@@ -33,6 +40,7 @@ class Settings(BaseSettings):
     min_detection_confidence: MinDetectionConfidence = 0.3
     min_tracking_confidence: MinTrackingConfidence = 0.5
     max_num_hands: MaxNumHands = 1
+    second_look_below: SecondLookBelow = 0.85
     recognition_threads: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,
