@@ -10,6 +10,7 @@ from typing import Any, Final
 import cards
 import numpy as np
 import photographs
+import second_looks
 
 from asl.core import checkpoint as checkpoints
 from asl.core.hand import LETTERS, MOTION_LETTERS
@@ -28,6 +29,9 @@ _N_COMPARED_SEEDS: Final = 2
 """Of the columns that the starter is compared with."""
 _N_TEST_ROWS: Final = 40
 """Of each letter and source."""
+_SEEDS: Final = (42, 43)
+"""Of the models that read the photographs of a source that they never saw."""
+_TRAINED: Final = "final_model.pt"
 _MAX_BYTES: Final = 1_000_000
 _N_AT_ONCE: Final = 2
 """Cross-validations at once, each on one core."""
@@ -69,14 +73,14 @@ def main(data: Path) -> None:
     tables = cards.photograph_tables(counts, reports[cards.STARTER], _CHOSEN_ON) | _false_hands(data / "negatives")
     (_BUILD / "reports.json").write_text(json.dumps(reports, indent=2) + "\n", encoding="utf-8")
     starter = reports[cards.STARTER]
-    fitted = [
+    fitted: list[object] = [
         word
         for name in ("temperature", "unsure_below", "not_a_letter_below")
         for word in (f"--{name.replace('_', '-')}", round(starter[name], 3))
     ]
-    options = ("--config", _RECIPE, "--val-split", 0, *fitted, "--device", "cpu")
-    _asl("train-model", "--data-file", sources, more, drawn, *options, "--output-dir", _BUILD / "model")
-    _publish(_BUILD / "model" / "final_model.pt", tables | cards.tables(reports, _CHOSEN_ON))
+    tables["second_looks"] = _look_twice(data, counts.sources, (more, drawn), fitted)
+    _train((sources, more, drawn), fitted, _BUILD / "model")
+    _publish(_BUILD / "model" / _TRAINED, tables | cards.tables(reports, _CHOSEN_ON))
 
 
 def draw_forms(path: Path) -> Path:
@@ -125,6 +129,25 @@ def _false_hands(folder: Path) -> dict[str, str]:
     drawn, found, n_photographs = photographs.false_hands(folder)
     names = ("n_false", "n_empty", "n_false_photographs", "n_empty_photographs")
     return dict(zip(names, map(str, (drawn, photographs.N_EMPTY, found, n_photographs)), strict=True))
+
+
+def _look_twice(data: Path, sources: list[str], always: tuple[Path, ...], fitted: list[object]) -> str:
+    """Read the photographs of each source with models as the starter is that were trained without it."""
+    read_of = {}
+    for source in sources:
+        without = _BUILD / f"without_{source}.npz"
+        others = [path for path in sorted(data.glob("landmarks/*.npz")) if path.stem != source]
+        _asl("import-landmarks", *others, "--output-file", without)
+        folders = [_BUILD / f"without_{source}_{seed}" for seed in _SEEDS]
+        for seed, folder in zip(_SEEDS, folders, strict=True):
+            _train((without, *always), [*fitted, "--seed", seed], folder)
+        read_of[source] = second_looks.read(data / "images" / source, [folder / _TRAINED for folder in folders])
+    return cards.table(second_looks.HEADS, second_looks.rows(read_of, _CHOSEN_ON))
+
+
+def _train(data: tuple[Path, ...], options: list[object], folder: Path) -> None:
+    always = ("--config", _RECIPE, "--val-split", 0, "--device", "cpu")
+    _asl("train-model", "--data-file", *data, *always, *options, "--output-dir", folder)
 
 
 def _asl(*words: object) -> Any:

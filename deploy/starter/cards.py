@@ -58,9 +58,15 @@ def photograph_tables(counts: Counts, report: Report, chosen_on: Collection[str]
     }
     rarely = sorted(found.items(), key=lambda item: item[1])[:_N_RARELY_FOUND]
     return {
-        "photographs": _table(heads, rows),
+        "photographs": table(heads, rows),
         "rarely_found": ", ".join(f"{letter} {_share(share)}" for letter, share in rarely),
     }
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a table as Markdown."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _accuracies(reports: dict[str, Report], chosen_on: Collection[str]) -> str:
@@ -76,7 +82,7 @@ def _accuracies(reports: dict[str, Report], chosen_on: Collection[str]) -> str:
     means = [reports[column]["mean_accuracy"] for column in columns]
     means += [starter["mean_still_accuracy"], starter["mean_accuracy"]]
     rows.append(["**mean**", *map(_share, means)])
-    return _table(["source", *columns, f"{STARTER}, without J Z", f"{STARTER}, A-Z"], rows)
+    return table(["source", *columns, f"{STARTER}, without J Z", f"{STARTER}, A-Z"], rows)
 
 
 def _letters(report: Report) -> str:
@@ -84,14 +90,14 @@ def _letters(report: Report) -> str:
         [entry["letter"], _share(entry["accuracy"]), str(entry["n_groups"]), entry["taken_for"] or "-"]
         for entry in report["letters"]
     ]
-    return _table(["letter", "read right", "sources", "most often taken for"], rows)
+    return table(["letter", "read right", "sources", "most often taken for"], rows)
 
 
 def _calibration(report: Report) -> str:
     pairs = [(group["calibration_error"], group["tempered_calibration_error"]) for group in report["groups"]]
     rows = [[group["group"], *map(_share, pair)] for group, pair in zip(report["groups"], pairs, strict=True)]
     rows.append(["**mean**", *(_share(fmean(column)) for column in zip(*pairs, strict=True))])
-    return _table(["source", "before", "after"], rows)
+    return table(["source", "before", "after"], rows)
 
 
 def _refusals(report: Report) -> str:
@@ -104,18 +110,13 @@ def _refusals(report: Report) -> str:
         rows.append([entry["group"], *map(_share, numbers[-1])])
     rows.append(["**mean**", *(_share(fmean(column)) for column in zip(*numbers, strict=True))])
     heads = ["shapes drawn in training refused", "shapes never drawn refused", "half-way hands refused"]
-    return _table(["source", "letters kept", "of these right", *heads], rows)
+    return table(["source", "letters kept", "of these right", *heads], rows)
 
 
 def _named(report: Report, names: Collection[str]) -> str:
     refused = [entry["refused"] for entry in report["refusals"]]
     shares = {name: fmean(entry[name] for entry in refused) for name in names}
     return ", ".join(f"{name} {_share(share)}" for name, share in sorted(shares.items(), key=lambda item: item[1]))
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _starred(source: str, chosen_on: Collection[str]) -> str:

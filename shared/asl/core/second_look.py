@@ -1,6 +1,7 @@
 """A second look at hands that are not read surely: in the mirror image, where the landmarker errs in other ways."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +11,14 @@ from asl.core.extraction import HandExtractor
 from asl.core.hand import Hand
 from asl.core.images import RgbImage
 
+_LEAST: Final = np.float32(1e-7)
+"""Added to probabilities, so that one look alone rules no letter out."""
+
 
 def classify_looking_twice(
     classifier: Classifier, hands: Sequence[Hand], image: RgbImage, extractor: HandExtractor, *, below: float
 ) -> NDArray[np.float32]:
-    """Compute calibrated probabilities of hands; of those not read surely, the mean of two looks.
+    """Compute calibrated probabilities of hands; of those not read surely, what two looks say together.
 
     Args:
         classifier: Names the letters.
@@ -37,8 +41,14 @@ def classify_looking_twice(
     again = {index: hand for index in unsure if (hand := _same(hands[index], seen)) is not None}
     if again:
         second = classifier.classify(list(again.values()))
-        probabilities[list(again)] = (probabilities[list(again)] + second) / 2
+        probabilities[list(again)] = _together(probabilities[list(again)], second)
     return probabilities
+
+
+def _together(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the geometric means: read as well as arithmetic ones, and nearer to how often they are right."""
+    means = np.sqrt((first + _LEAST) * (second + _LEAST))
+    return np.asarray(means / means.sum(axis=1, keepdims=True), np.float32)
 
 
 def _same(hand: Hand, seen: Sequence[Hand]) -> Hand | None:
