@@ -350,18 +350,22 @@ def test_many_events_come_whole_and_in_order(client, service):
     service.move(jobs.succeed, claim, {})
     events = _watch(client, job_id)
     assert [event.data["text"] for event in events if event.kind is EventKind.LOG] == [str(n) for n in range(2100)]
+    assert _watch(client, job_id, headers={"Last-Event-ID": str(events[50].id)}) == events[51:]
+    with client.stream("GET", f"/jobs/{job_id}/events") as response:
+        assert len(list(response.iter_raw())) < len(events) / 10  # many at once: one by one they take ten times as long
 
 
 def test_a_divided_jobs_watchers_see_its_parts_get_on(client, service):
     dataset = service.add_dataset(client.tenant, n_samples=SHARD_SIZE + 20)
     [job_id] = service.submit(client.tenant, ExtractionRequest(dataset=dataset, version=1))
     parts = service.rows(client.tenant, tables.Job.parent_id == job_id)
-    seen = []
+    seen, ids = [], []
 
     def watch():
         with client.stream("GET", f"/jobs/{job_id}/events") as response:
             for event in event_stream.parse(response.iter_bytes()):
-                seen.append(JobEvent.model_validate_json(event.data))  # noqa: PERF401 - as they come
+                seen.append(JobEvent.model_validate_json(event.data))
+                ids.append(event.id)
 
     def has_told(done):
         return any(event.data.get("done") == done for event in list(seen))
@@ -378,6 +382,7 @@ def test_a_divided_jobs_watchers_see_its_parts_get_on(client, service):
     done = [event.data["done"] for event in seen if event.kind is EventKind.PROGRESS]
     assert done == sorted(done)
     assert seen[-1].data["state"] == "cancelled"
+    assert ids == [str(event.id) for event in seen]  # what is only counted comes with the id of the one before
 
 
 def test_two_hundred_watchers_share_one_look(client, service):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Integer, String, and_, cast, column, func, or_, select, tuple_, values
 from sqlalchemy.orm import Session
@@ -30,6 +30,14 @@ from asl.infra.tables import DatasetVersion
 
 _AT_WORK: Final = (JobState.RUNNING, JobState.CANCELLING)
 _UNIT: Final = "photographs"
+_EVENT: Final = (
+    tables.JobEvent.id,
+    tables.JobEvent.at,
+    tables.JobEvent.kind,
+    tables.JobEvent.attempt,
+    tables.JobEvent.data,
+)
+"""Columns, for there may be thousands: a row as an object takes as long as all else."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +94,8 @@ def page(session: Session, tenant: str, filters: Filters, *, limit: int, cursor:
 def events(session: Session, job_id: str, after: int, kinds: Sequence[EventKind], limit: int) -> list[JobEvent]:
     """Return what happened to a job after an event, the oldest first."""
     row = tables.JobEvent
-    query = select(row).where(row.job_id == job_id, row.id > after, row.kind.in_(kinds)).order_by(row.id).limit(limit)
-    return [_to_event(found) for found in session.scalars(query)]
+    query = select(*_EVENT).where(row.job_id == job_id, row.id > after, row.kind.in_(kinds))
+    return [_to_event(*found) for found in session.execute(query.order_by(row.id).limit(limit))]
 
 
 def news(session: Session, watched: Sequence[tuple[int, str, int]], limit: int) -> list[tuple[int, JobEvent]]:
@@ -105,12 +113,12 @@ def news(session: Session, watched: Sequence[tuple[int, str, int]], limit: int) 
     asked = values(*places, name="asked").data(list(watched)).cte("watched")
     row = tables.JobEvent
     query = (
-        select(asked.c.watcher, row)
+        select(asked.c.watcher, *_EVENT)
         .join(asked, and_(row.job_id == asked.c.job_id, row.id > asked.c.after))
         .order_by(row.id)
         .limit(limit)
     )
-    return [(watcher, _to_event(found)) for watcher, found in session.execute(query)]
+    return [(watcher, _to_event(*found)) for watcher, *found in session.execute(query)]
 
 
 def progress_of_divided(session: Session, job_ids: Sequence[str]) -> dict[str, JobEvent]:
@@ -192,8 +200,8 @@ def _to_job(row: tables.Job, progress: Progress, shards: ShardCounts | None) -> 
     )
 
 
-def _to_event(row: tables.JobEvent) -> JobEvent:
-    return JobEvent(id=row.id, at=to_datetime(row.at), kind=EventKind(row.kind), attempt=row.attempt, data=row.data)
+def _to_event(event_id: int, at: float, kind: str, attempt: int, data: dict[str, Any]) -> JobEvent:
+    return JobEvent(id=event_id, at=to_datetime(at), kind=EventKind(kind), attempt=attempt, data=data)
 
 
 def _has_begun_waiting(row: tables.Job) -> bool:
