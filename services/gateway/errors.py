@@ -58,7 +58,7 @@ _RETRY_AFTER_S: Final[Mapping[type[errors.AslError], int]] = {errors.Busy: 1}
 _RETRY_AFTER_DEFAULT_S: Final = 10
 _TRY_LATER: Final = frozenset({HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS})
 
-_HTTP_CODES: Final[Mapping[int, tuple[str, str, str]]] = {
+HTTP_CODES: Final[Mapping[int, tuple[str, str, str]]] = {
     400: ("bad_request", "the request is no valid HTTP request of this API", "See /docs."),
     404: ("not_found", "nothing is served at this path", "See /docs for what is."),
     405: ("method_not_allowed", "this path does not answer to this method", "See the Allow header, and /docs."),
@@ -105,7 +105,7 @@ def problem_of(error: errors.AslError, scope: Scope, **extra: Any) -> Response:
 def http_problem(status: int, scope: Scope, headers: Mapping[str, str] | None = None) -> Response:
     """Build the answer for a bare HTTP status: what the framework refuses, and what nobody foresaw."""
     phrase = HTTPStatus(status).phrase.lower()
-    return _respond(status, _HTTP_CODES.get(status, (phrase.replace(" ", "_"), phrase, "")), scope, headers or {}, {})
+    return _respond(status, HTTP_CODES.get(status, (phrase.replace(" ", "_"), phrase, "")), scope, headers or {}, {})
 
 
 def status_of(error: errors.AslError) -> HTTPStatus:

@@ -1,5 +1,6 @@
 // The public API: one call, its problems, and a job's events; nothing here knows of screens.
 import { signal } from "./html.js";
+import { text } from "./text.js";
 
 const KEY = "asl-api-key";
 
@@ -18,7 +19,7 @@ export function setApiKey(value) {
 
 /** Why a call was not answered, as RFC 9457 has it. */
 export class Problem extends Error {
-  constructor({ status = 0, code = "unreachable", detail = "the service does not answer", hint = "", ...rest } = {}) {
+  constructor({ status = 0, code = "unknown", detail = "", hint = "", ...rest } = {}) {
     super(detail);
     Object.assign(this, { status, code, detail, hint, rest });
   }
@@ -42,11 +43,11 @@ export async function request(method, path, { json, body, headers = {}, signal: 
     answer = await fetch(path, { method, headers: sent, body: json === undefined ? body : JSON.stringify(json), signal: abort });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem({ hint: "Is it still running?" });
+    throw new Problem({ code: "unreachable", detail: text.unreachable[0], hint: text.unreachable[1] });
   }
   if (answer.ok) return answer;
   if (answer.status === 401) needsKey.value = true;
-  throw new Problem(await answer.json().catch(() => ({ status: answer.status, detail: answer.statusText })));
+  throw new Problem(await answer.json().catch(() => ({ status: answer.status, detail: answer.statusText || `HTTP ${answer.status}` })));
 }
 
 /** Call the API and read the JSON of its answer. */

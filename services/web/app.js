@@ -3,7 +3,8 @@ import { needsKey } from "./api.js";
 import { effect, html, render, signal, useEffect, useRef } from "./html.js";
 import { LiveScreen } from "./live/screen.js";
 import { KeyForm } from "./system.js";
-import { text } from "./text.js";
+import { chooseLanguage, language, text } from "./text.js";
+import { LANGUAGES } from "./texts/languages.js";
 
 const route = signal(parse());
 const theme = signal(document.documentElement.dataset.theme ?? "");
@@ -54,6 +55,8 @@ function App() {
         ${Object.entries(text.screens).map(([id, title]) => html`<a key=${id} href="#/${id}"
           aria-current=${id === name ? "page" : null}>${title}</a>`)}
       </div>
+      <select class="quiet language" aria-label=${text.language} value=${language} onChange=${({ target }) => chooseLanguage(target.value)}>
+        ${Object.entries(LANGUAGES).map(([code, name]) => html`<option key=${code} value=${code} lang=${code}>${name}</option>`)}</select>
       <button class="quiet theme" onClick=${switchTheme} aria-label=${text.theme.label}>
         ${isDark() ? text.theme.light : text.theme.dark}</button>
     </nav>

@@ -1,14 +1,17 @@
 // Pieces that several screens show.
 import { apiKey, request } from "./api.js";
 import { html, useEffect, useRef, useState } from "./html.js";
+import { percent } from "./numbers.js";
 import { text } from "./text.js";
 
-/** A problem of a call, or any other error, with what to do about it. */
+/** A problem of a call, or any other error, with what to do about it; in other languages by its code, and as it is told. */
 export function ProblemNote({ problem, onClose }) {
   if (!problem) return null;
+  const detail = sentence(problem.detail ?? problem.message);
+  const translated = text.service?.problems[problem.code];
   return html`<div class="problem" role="alert">
-    <div><strong>${sentence(problem.detail ?? problem.message)}</strong>
-      ${problem.hint && html`<p>${problem.hint}</p>`}</div>
+    <div><strong>${translated ?? detail}</strong>
+      ${translated ? html`<p class="small">${text.service.says} <span lang="en">${detail} ${problem.hint}</span></p>` : problem.hint && html`<p>${problem.hint}</p>`}</div>
     ${onClose && html`<button class="quiet" aria-label=${text.close} onClick=${onClose}>×</button>`}
   </div>`;
 }
@@ -43,6 +46,7 @@ export function Code({ curl, python, js }) {
       <button class="quiet" onClick=${copy}>${isCopied ? text.copied : text.copy}</button>
     </div>
     <pre tabindex="0"><code>${all[shown]}</code></pre>
+    ${apiKey.value && html`<p class="muted small">${text.code.key}</p>`}
   </details>`;
 }
 
@@ -50,7 +54,12 @@ export function Code({ curl, python, js }) {
 export function Advice({ advice }) {
   if (!advice?.length) return null;
   return html`<section class="card"><h2>${text.advice.title}</h2><dl class="advices">${advice.map(({ code, found, remedy }) => html`<div key=${code + found}>
-    <dt>${text.advice.codes[code] ?? code}</dt><dd>${found}<p class="muted">${remedy}</p></dd></div>`)}</dl></section>`;
+    <dt>${text.advice.codes[code] ?? code}</dt><dd><span lang="en">${found}</span>${adviceRemedy(code, remedy)}</dd></div>`)}</dl></section>`;
+}
+
+function adviceRemedy(code, remedy) {
+  const translated = text.service?.remedies[code];
+  return html`<p class="muted" lang=${translated ? null : "en"}>${translated ?? remedy}</p>`;
 }
 
 /** A heading with a line that says what the screen is for. */
@@ -93,23 +102,4 @@ export function Meter({ value, total, label }) {
   return html`<progress value=${total ? value : null} max=${total || null} aria-label=${label}></progress>`;
 }
 
-export const percent = (share) => (share == null ? "–" : `${(100 * share).toFixed(share > 0.9995 || share < 0.1 ? 0 : share > 0.99 ? 1 : 0)} %`);
-
-/** A share with one decimal, for accuracies. */
-export const accuracy = (share) => (share == null ? "–" : `${(100 * share).toFixed(1)} %`);
-
 export const sentence = (words = "") => words.charAt(0).toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? "" : ".");
-
-/** A span of time, for people. */
-export function duration(seconds) {
-  if (seconds == null) return "–";
-  if (seconds < 90) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
-  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
-}
-
-export function ago(time) {
-  const seconds = (Date.now() - new Date(time)) / 1000;
-  return seconds < 5 ? text.now : text.ago(duration(seconds).replace(/\.\d/, ""));
-}
-
-export const bytes = (count) => (count < 1e6 ? `${Math.ceil(count / 1e3)} kB` : `${(count / 1e6).toFixed(1)} MB`);

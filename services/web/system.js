@@ -1,5 +1,6 @@
 // System: how each part is, which classifier answers, and the key.
 import { apiKey, call, setApiKey } from "./api.js";
+import { stateCode } from "./code/system.js";
 import { html, signal, useEffect, useState } from "./html.js";
 import { Code, Head, ProblemNote } from "./parts.js";
 import { text } from "./text.js";
@@ -30,7 +31,7 @@ export function SystemScreen() {
       <p><strong>${classifier.value.version}</strong> · ${text.system.sources[classifier.value.source] ?? classifier.value.source}</p>
       <p class="muted">${text.system.reads(classifier.value.label_names.join(" "))}</p></section>`}
     <section class="card"><${KeyForm} /></section>
-    <${Code} ...${text.system.code(location.origin)} />`;
+    <${Code} ...${stateCode(location.origin)} />`;
 }
 
 /** Where a key is entered, which stays in this browser. */

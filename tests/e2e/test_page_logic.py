@@ -6,9 +6,6 @@ from itertools import pairwise
 import pytest
 from browsers import Visit
 
-from asl.contracts import JobKind, JobState, NoLetter, SampleState, TriedState
-from asl.core.advice import AdviceCode
-
 
 @pytest.fixture(scope="module")
 def run(browser, service):
@@ -135,17 +132,3 @@ def test_photographs_that_look_alike_are_told(run):
 
     assert is_poor(0.0)
     assert not is_poor(0.08)
-
-
-def test_every_name_that_the_service_tells_has_a_text(run):
-    text = run("""
-        const { text } = await import('/page/text.js');
-        const { jobs, teach, live, tuning, advice } = text;
-        return [jobs.states, jobs.kinds, teach.states, live.reasons, tuning.states, advice.codes];""")
-    states, kinds, samples, reasons, trials, advice = map(set, text)
-    assert states == set(JobState)
-    assert kinds == set(JobKind) - {JobKind.EXTRACTION_SHARD}
-    assert samples == {"", *SampleState}
-    assert reasons >= set(NoLetter)
-    assert trials == set(TriedState)
-    assert advice == set(AdviceCode)

@@ -1,6 +1,6 @@
 // What an evaluation found, as lists and diagrams.
 import { html } from "../html.js";
-import { accuracy } from "../parts.js";
+import { accuracy } from "../numbers.js";
 import { text } from "../text.js";
 
 /** The figures that are compared: [name, value, how it is written, whether more is better]. */

@@ -1,6 +1,7 @@
 // The confusion matrix: a press on a cell shows its photographs.
 import { html, useEffect, useState } from "../html.js";
-import { percent, ProblemNote } from "../parts.js";
+import { percent } from "../numbers.js";
+import { ProblemNote } from "../parts.js";
 import { Tiles } from "../teach/tiles.js";
 import { text } from "../text.js";
 import { photographsOf } from "./loading.js";

@@ -1,9 +1,11 @@
 // Evaluate: how well a model reads people, letter by letter; two side by side.
 import { call, list, once } from "../api.js";
+import { evaluationCode } from "../code/evaluate.js";
 import { html, signal, useEffect, useState } from "../html.js";
 import { JobActions, JobError, JobProgress, StateChip } from "../jobs/pieces.js";
 import { useWatched } from "../jobs/watching.js";
-import { accuracy, Advice, ago, Code, Head, ProblemNote } from "../parts.js";
+import { accuracy, ago, number } from "../numbers.js";
+import { Advice, Code, Head, ProblemNote } from "../parts.js";
 import { text } from "../text.js";
 import { headline, Letters, Reliability, Signers } from "./figures.js";
 import { loadEvaluation } from "./loading.js";
@@ -34,7 +36,7 @@ function Overview() {
       ${all.map((job) => html`<a key=${job.id} class="line" href="#/evaluate/${job.id}"><${StateChip} state=${job.state} /><strong>${modelTitle(job)}</strong>
         <span class="muted grow">${job.result ? text.evaluate.summary(accuracy(job.result.accuracy), job.result.n_rows) : job.error?.message}</span>
         <time class="muted small" datetime=${job.created_at}>${ago(job.created_at)}</time></a>`)}</section>`}
-    <${Code} ...${text.evaluate.code(location.origin, models.value[0]?.id ?? "MODEL_ID", datasets.value[0]?.name ?? "NAME", "JOB_ID")} />`;
+    <${Code} ...${evaluationCode(location.origin, models.value[0]?.id ?? "MODEL_ID", datasets.value[0]?.name ?? "NAME", "JOB_ID")} />`;
 }
 
 /** Which model on which data set; one button. */
@@ -81,7 +83,7 @@ function Shown({ ids }) {
       <${Letters} report=${evaluation.report} />
       <${Notices} report=${evaluation.report} /></div>`)}</div>
     <p><a href="#/jobs/${one.id}">${text.evaluate.files}</a> · <a href="#/models/${one.model.id}">${text.models.number(one.model.number)}</a></p>
-    <${Code} ...${text.evaluate.code(location.origin, one.model.id, one.datasets[0]?.name ?? "NAME", one.id)} />`;
+    <${Code} ...${evaluationCode(location.origin, one.model.id, one.datasets[0]?.name ?? "NAME", one.id)} />`;
 }
 
 function Running({ id, onDone }) {
@@ -122,7 +124,7 @@ function Comparison({ one, other }) {
   return html`<section class="card">${!isSameData && html`<p class="banner warn">${text.evaluate.otherData}</p>`}
     <div class="scroll" tabindex="0" role="region" aria-label=${text.evaluate.comparison}><table><thead><tr><th scope="col">${text.evaluate.figure}</th><th scope="col">${titleOf(one)}</th><th scope="col">${titleOf(other)}</th><th scope="col">${text.evaluate.difference}</th></tr></thead>
       <tbody>${rows.map(([name, was, is, write, isMoreBetter]) => html`<tr key=${name}><th scope="row">${name}</th><td>${write(was)}</td><td>${write(is)}</td>
-        <td class=${tone(was, is, isMoreBetter)}>${was == null || is == null ? "–" : `${is < was ? "−" : "+"}${(100 * Math.abs(is - was)).toFixed(1)}`}</td></tr>`)}</tbody></table></div></section>`;
+        <td class=${tone(was, is, isMoreBetter)}>${was == null || is == null ? "–" : `${is < was ? "−" : "+"}${number(100 * Math.abs(is - was), 1)}`}</td></tr>`)}</tbody></table></div></section>`;
 }
 
 function tone(was, is, isMoreBetter) {
@@ -131,7 +133,7 @@ function tone(was, is, isMoreBetter) {
 }
 
 function Notices({ report }) {
-  return report.notices.length > 0 && html`<section class="card"><h2>${text.evaluate.notices}</h2><ul class="notices">${report.notices.map((notice) => html`<li key=${notice}>${notice}</li>`)}</ul></section>`;
+  return report.notices.length > 0 && html`<section class="card"><h2>${text.evaluate.notices}</h2><ul class="notices">${report.notices.map((notice) => html`<li key=${notice} lang="en">${notice}</li>`)}</ul></section>`;
 }
 
 const titleOf = ({ model, datasets: on }) => text.evaluate.of(text.models.number(model.number), on.map(({ name }) => name).join(", "));

@@ -1,8 +1,9 @@
 // How a job is shown: its state, how far it is, its files, and what can be done with it.
 import { call, download, once } from "../api.js";
 import { html, useEffect, useState } from "../html.js";
-import { bytes, duration, Meter, Picture, ProblemNote } from "../parts.js";
-import { text } from "../text.js";
+import { bytes, duration, number } from "../numbers.js";
+import { Meter, Picture, ProblemNote } from "../parts.js";
+import { locale, text } from "../text.js";
 import { ENDED } from "./watching.js";
 
 const CHECKPOINT = /^checkpoint_/;
@@ -14,6 +15,8 @@ export function StateChip({ state }) {
 /** What a job does, and its name where it has one. */
 export const titleOf = ({ kind, name }) => [text.jobs.kinds[kind] ?? kind, name].filter(Boolean).join(" · ");
 
+export const unitOf = (unit) => text.jobs.units[unit] ?? unit;
+
 export function JobProgress({ job, progress = job.progress }) {
   if (job.state === "queued") return html`<p class="muted">${text.jobs.position(job.position)}</p>`;
   if (job.state === "waiting") return html`<p class="muted">${text.jobs.waits}</p>`;
@@ -21,8 +24,8 @@ export function JobProgress({ job, progress = job.progress }) {
   const { done, total, unit, rate_per_s: rate, eta_s: eta, note } = progress;
   const isOver = ENDED.has(job.state);
   const figures = [
-    total ? `${done} / ${total} ${unit}` : note,
-    !isOver && rate ? text.jobs.rate(rate.toFixed(rate < 10 ? 1 : 0), unit) : null,
+    total ? `${done} / ${total} ${unitOf(unit)}` : note,
+    !isOver && rate ? text.jobs.rate(number(rate, rate < 10 ? 1 : 0), unitOf(unit)) : null,
     !isOver && eta ? text.jobs.left(duration(eta)) : null,
   ];
   return html`<div class="progress"><${Meter} value=${isOver ? total : done} total=${total} label=${titleOf(job)} />
@@ -30,7 +33,7 @@ export function JobProgress({ job, progress = job.progress }) {
 }
 
 export function JobError({ error }) {
-  return error && html`<${ProblemNote} problem=${{ detail: error.message, hint: error.hint }} />`;
+  return error && html`<${ProblemNote} problem=${{ code: error.code, detail: error.message, hint: error.hint }} />`;
 }
 
 /** Cancel or try again; `onRetry` gets the new job. */
@@ -68,7 +71,7 @@ export function Files({ job, isCard }) {
 
 export function Log({ lines }) {
   if (!lines.length) return null;
-  const time = (at) => new Date(at).toLocaleTimeString();
+  const time = (at) => new Date(at).toLocaleTimeString(locale);
   return html`<details class="code"><summary>${text.jobs.log(lines.length)}</summary>
     <pre tabindex="0"><code>${lines.map((line) => `${time(line.at)}  ${line.text}`).join("\n")}</code></pre></details>`;
 }

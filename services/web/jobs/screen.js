@@ -1,9 +1,11 @@
 // Jobs: all of them, with filters; and one, with its log, files and failure.
 import { call } from "../api.js";
+import { jobCode, jobsCode } from "../code/jobs.js";
 import { html, signal, useEffect } from "../html.js";
-import { Advice, ago, Code, duration, Head, ProblemNote } from "../parts.js";
+import { ago, duration } from "../numbers.js";
+import { Advice, Code, Head, ProblemNote } from "../parts.js";
 import { text } from "../text.js";
-import { Files, JobActions, JobError, JobProgress, Log, StateChip, titleOf } from "./pieces.js";
+import { Files, JobActions, JobError, JobProgress, Log, StateChip, titleOf, unitOf } from "./pieces.js";
 import { useWatched } from "./watching.js";
 
 const EVERY_MS = 2500;
@@ -39,7 +41,7 @@ function AllJobs() {
         <span class="muted grow">${job.error?.message ?? summary(job)}</span><time class="muted small" datetime=${job.created_at}>${ago(job.created_at)}</time></a>`)}
       ${cursor.value && html`<button onClick=${() => look(cursor.value)}>${text.jobs.more}</button>`}
     </section>
-    <${Code} ...${text.jobs.code(location.origin)} />`;
+    <${Code} ...${jobsCode(location.origin)} />`;
 }
 
 function OneJob({ id }) {
@@ -66,7 +68,7 @@ function OneJob({ id }) {
     <${Log} lines=${watched.lines.value} />
     <details class="code"><summary>${text.jobs.asked}</summary><pre tabindex="0"><code>${JSON.stringify(job.request, null, 2)}</code></pre></details>
     ${job.result && html`<details class="code"><summary>${text.jobs.result}</summary><pre tabindex="0"><code>${JSON.stringify(job.result, null, 2)}</code></pre></details>`}
-    <${Code} ...${text.jobs.oneCode(location.origin, id)} />`;
+    <${Code} ...${jobCode(location.origin, id)} />`;
 }
 
 async function look(after) {
@@ -84,6 +86,6 @@ async function look(after) {
 }
 
 function summary({ state, progress: { done, total, unit, note } }) {
-  if (state === "succeeded") return total ? `${total} ${unit}` : note;
-  return total ? `${done} / ${total} ${unit}` : note;
+  if (state === "succeeded") return total ? `${total} ${unitOf(unit)}` : note;
+  return total ? `${done} / ${total} ${unitOf(unit)}` : note;
 }

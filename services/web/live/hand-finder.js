@@ -1,4 +1,5 @@
 // The workers that find hands: one for all cameras and one for all photographs, each started when first needed.
+import { text } from "../text.js";
 
 /** @typedef {{seq: number, points: Float32Array|null, side: "left"|"right"|null, width: number, height: number, ms: number}} Found */
 
@@ -30,7 +31,7 @@ class HandFinder {
         else if (data.type === "passed") this.#answer(data.seq, null);
         else this.#fail(data.message, reject);
       };
-      this.#worker.onerror = (event) => this.#fail(event.message || "its script could not be loaded", reject);
+      this.#worker.onerror = (event) => this.#fail(event.message || text.camera.noScript, reject);
     });
     this.ready.catch(() => {});
   }

@@ -1,6 +1,7 @@
 // The letter that is read now: large, with how sure it is, and why there is none.
 import { html } from "../html.js";
-import { Bars, percent } from "../parts.js";
+import { percent } from "../numbers.js";
+import { Bars } from "../parts.js";
 import { text } from "../text.js";
 
 const RADIUS = 92;

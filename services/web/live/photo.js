@@ -1,7 +1,8 @@
 // Without a camera: a photograph, or one of the drawn hands.
 import { recognize } from "../api.js";
 import { html, signal, useEffect } from "../html.js";
-import { Bars, DropZone, percent, ProblemNote } from "../parts.js";
+import { percent } from "../numbers.js";
+import { Bars, DropZone, ProblemNote } from "../parts.js";
 import { text } from "../text.js";
 import { handFinder } from "./hand-finder.js";
 

@@ -1,12 +1,14 @@
 // Live: the camera's hand as a letter, and letters as words.
+import { readingCode } from "../code/live.js";
 import { effect, html, signal, useEffect, useMemo, useRef } from "../html.js";
+import { number } from "../numbers.js";
 import { Code, Head, ProblemNote } from "../parts.js";
 import { text } from "../text.js";
 import { LetterCard } from "./letter.js";
 import { PhotoReader } from "./photo.js";
 import { Reading } from "./reading.js";
-import { cameraProblem, Stage } from "./stage.js";
 import { Speller } from "./speller.js";
+import { cameraProblem, Stage } from "./stage.js";
 import { isFluent, likeliest, WordBox } from "./word.js";
 
 const FIGURES_EVERY_MS = 500;
@@ -23,7 +25,7 @@ export function LiveScreen() {
     <${Head} title=${text.live.title}>${text.live.lead}<//>
     <${ProblemNote} problem=${problem.value} onClose=${() => (problem.value = null)} />
     ${mode.value === "camera" ? html`<${Camera} />` : html`<${PhotoReader} onCamera=${startCamera} />`}
-    <${Code} ...${text.live.code(location.origin, location.host)} />
+    <${Code} ...${readingCode(location.origin, location.host)} />
   </div>`;
 }
 
@@ -87,9 +89,9 @@ function Figures({ reading }) {
   const { fps, ms, nPassedOver } = figures.value;
   const roundTrip = reading.roundTripMs.value;
   const shown = [
-    [text.live.fps, fps.toFixed(0)],
-    [text.live.landmarksMs, `${ms.toFixed(0)} ms`],
-    [text.live.roundTrip, roundTrip === null ? "–" : `${roundTrip.toFixed(0)} ms`],
+    [text.live.fps, number(fps)],
+    [text.live.landmarksMs, `${number(ms)} ms`],
+    [text.live.roundTrip, roundTrip === null ? "–" : `${number(roundTrip)} ms`],
     [text.live.dropped, nPassedOver + reading.nDropped.value],
   ];
   return html`<dl class="figures">${shown.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;

@@ -1,6 +1,7 @@
 // The word being spelled, and what can be done with it.
 import { html, signal, useRef } from "../html.js";
-import { text } from "../text.js";
+import { number } from "../numbers.js";
+import { language, text } from "../text.js";
 
 const HOLDS_MS = [400, 700, 1000, 1500];
 const holdMs = signal(Number(localStorage.getItem("hold-ms")) || 700);
@@ -51,7 +52,7 @@ export function WordBox({ speller, spelled, word, onChange }) {
       <label class="inline"><input type="checkbox" checked=${isFluent.value} onChange=${chooseWay} />${text.word.fluent}</label>
       <label class="inline">${text.word.hold}
         <select disabled=${isFluent.value} onChange=${choose} value=${holdMs.value}>
-          ${HOLDS_MS.map((ms) => html`<option key=${ms} value=${ms}>${ms / 1000} s</option>`)}
+          ${HOLDS_MS.map((ms) => html`<option key=${ms} value=${ms}>${number(ms / 1000, ms % 1000 ? 1 : 0)} s</option>`)}
         </select></label>
       <button disabled=${!spelled.text} onClick=${copy}>${isCopied.value ? text.copied : text.copy}</button>
       <button disabled=${!spelled.text || !voice} title=${voice ? "" : text.word.noVoice}
@@ -68,9 +69,9 @@ function Suggestions({ word, onChoose }) {
     class="chip" onClick=${() => onChoose(one)}>${one}</button>`)}</div>`;
 }
 
-/** A voice of this machine: others would send the words away. */
+/** A voice of this machine, in the page's language: others would send the words away. */
 function localVoice() {
-  return globalThis.speechSynthesis?.getVoices().find((voice) => voice.localService && voice.lang.startsWith("en"));
+  return globalThis.speechSynthesis?.getVoices().find((voice) => voice.localService && voice.lang.startsWith(language));
 }
 
 function speak(words, voice) {

@@ -1,7 +1,9 @@
 // Models: their versions, what is known of each, and which one answers.
 import { call, download, list, once, request } from "../api.js";
+import { promotionCode } from "../code/models.js";
 import { html, signal, useEffect, useState } from "../html.js";
-import { accuracy, ago, bytes, Code, Head, ProblemNote } from "../parts.js";
+import { accuracy, ago, bytes } from "../numbers.js";
+import { Code, Head, ProblemNote } from "../parts.js";
 import { text } from "../text.js";
 
 const models = signal(null);
@@ -23,7 +25,7 @@ export function ModelsScreen({ rest: [id] }) {
     <div role="status">${notice.value && html`<p class="banner good">${notice.value} <a href="#/live">${text.models.tryLive}</a></p>`}</div>
     ${refused.value && html`<${Refused} ...${refused.value} />`}
     ${model ? html`<${OneModel} model=${model} />` : !id && html`<${AllModels} />`}
-    <${Code} ...${text.models.code(location.origin, model?.id ?? "MODEL_ID", model?.number ?? 1)} />`;
+    <${Code} ...${promotionCode(location.origin, model?.id ?? "MODEL_ID", model?.number ?? 1)} />`;
 }
 
 function AllModels() {
@@ -41,7 +43,7 @@ function AllModels() {
     </section>
     ${history.value.length > 0 && html`<section class="card"><h2>${text.models.history}</h2><ol class="history">${history.value.map((entry) => html`<li key=${entry.revision}>
       <strong>${text.models.number(entry.number)}</strong> <span class="muted">${ago(entry.at)}, ${text.models.by(entry.by)}${entry.forced ? `, ${text.models.forced}` : ""}</span>
-      <p class="muted small">${entry.reason || entry.gate}</p></li>`)}</ol></section>`}`;
+      <p class="muted small" lang=${entry.reason ? null : "en"}>${entry.reason || entry.gate}</p></li>`)}</ol></section>`}`;
 }
 
 function OneModel({ model }) {
@@ -68,7 +70,7 @@ function OneModel({ model }) {
           <td>${accuracy(one.accuracy)}</td><td>${accuracy(one.unseen_accuracy)}</td><td>${accuracy(one.macro_f1)}</td>
           <td>${one.worst_group == null ? "–" : `${accuracy(one.worst_group_accuracy)} (${one.worst_group || text.models.unknown})`}</td></tr>`)}</tbody></table></div>`}
     </section>
-    ${card && html`<section class="card"><h2>${text.models.card}</h2><pre class="prose" tabindex="0">${card}</pre></section>`}`;
+    ${card && html`<section class="card"><h2>${text.models.card}</h2><pre class="prose" tabindex="0" lang="en">${card}</pre></section>`}`;
 }
 
 function Evaluate({ model }) {
@@ -87,7 +89,7 @@ function Refused({ model, detail, hint }) {
     event.preventDefault();
     promote(model, reason);
   };
-  return html`<section class="problem" role="alert"><form class="grow" onSubmit=${force}><strong>${text.models.refused(model.number)}</strong><p>${detail}</p><p>${hint}</p>
+  return html`<section class="problem" role="alert"><form class="grow" onSubmit=${force}><strong>${text.models.refused(model.number)}</strong><p lang="en">${detail}</p><p lang="en">${hint}</p>
     <div class="row wrap"><input class="grow" aria-label=${text.models.reason} placeholder=${text.models.reason} value=${reason} maxlength="500" onInput=${({ target }) => setReason(target.value)} />
     <button class="danger" disabled=${!reason.trim()}>${text.models.force}</button><button type="button" class="quiet" onClick=${() => (refused.value = null)}>${text.close}</button></div></form></section>`;
 }

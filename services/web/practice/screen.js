@@ -1,4 +1,5 @@
 // Practice: a drawn hand to copy, and what to change until it is right.
+import { readingCode } from "../code/live.js";
 import { html, signal, useEffect, useMemo, useRef } from "../html.js";
 import { Reading } from "../live/reading.js";
 import { cameraProblem, Stage } from "../live/stage.js";
@@ -26,7 +27,7 @@ export function PracticeScreen() {
   return html`<${Head} title=${text.practice.title}>${text.practice.lead}<//>
     <${ProblemNote} problem=${problem.value} onClose=${() => (problem.value = null)} />
     ${isOn.value ? html`<${Lesson} />` : html`<${Choice} />`}
-    <${Code} ...${text.live.code(location.origin, location.host)} />`;
+    <${Code} ...${readingCode(location.origin, location.host)} />`;
 }
 
 function Choice() {
@@ -126,13 +127,22 @@ function tileClass(now, index) {
   return index === now.index ? "current" : "";
 }
 
-/** What to do, as the service says it: its words and its judgement are those of every answer of the API. */
+/** What to do; the judgement is the service's, that of every answer of the API. */
 function advise({ points }, reading, letter) {
   const read = reading.now.value;
   if (!points) return { said: text.practice.none, part: null };
   if (read?.letter === letter) return { said: text.practice.hold, part: null };
   if (read?.explanation?.expected !== letter) return { said: "", part: null }; // of the letter before, or of none
-  return { said: read.explanation.advice ?? text.practice.alike, part: read.explanation.finger };
+  return { said: coach(read.explanation) ?? text.practice.alike, part: read.explanation.finger };
+}
+
+/** The service's own words, or this language's for the same: what differs most, and how it is to move. */
+function coach({ expected, finger, advice: told, differences }) {
+  const said = text.service?.coaching;
+  if (!finger || !said) return told;
+  if (finger === "thumb") return said.thumb[expected];
+  if (finger === "hand") return said.hand[expected] ?? said.upright;
+  return said.changes[differences[0].change](said.parts[finger]);
 }
 
 async function load() {

@@ -1,5 +1,6 @@
 // Photographs into a data set: one by one, from folders, or as archives.
 import { call, Problem, request } from "../api.js";
+import { text } from "../text.js";
 
 const AT_ONCE = 3;
 const ARCHIVES = { ".zip": "application/zip", ".tar.gz": "application/gzip", ".tgz": "application/gzip", ".tar": "application/x-tar" };
@@ -63,7 +64,7 @@ async function addOne(dataset, { file, path }, usual, state) {
   const folders = path.split("/").slice(0, -1);
   const isLetterless = folders.length === 1 && usual.label && folders[0].length > 1; // a folder of one letter's pictures
   const label = isLetterless ? usual.label : folders.at(-1) ?? usual.label;
-  if (!label) throw new Problem({ detail: "no folder tells its letter" });
+  if (!label) throw new Problem({ detail: text.teach.noFolder });
   const sample = await addPhotograph(dataset, file, file.name, label, folders.length > 2 ? folders.at(-2) : usual.signer);
   if (Date.now() - new Date(sample.created_at) > 60_000) state.nThere += 1;
   else state.nAdded += 1;

@@ -1,5 +1,6 @@
 // Teach: photographs for each letter, from the camera or from folders, looked through.
 import { call, list } from "../api.js";
+import { datasetCode } from "../code/teach.js";
 import { html, signal, useEffect, useState } from "../html.js";
 import { Code, DropZone, Head, Meter, ProblemNote } from "../parts.js";
 import { text } from "../text.js";
@@ -30,7 +31,7 @@ export function TeachScreen({ rest: [name] }) {
     <${Head} title=${name ?? text.teach.title}>${name ? text.teach.oneLead : text.teach.lead}<//>
     <${ProblemNote} problem=${problem.value} onClose=${() => (problem.value = null)} />
     ${name ? dataset.value && html`<${OneDataset} />` : html`<${AllDatasets} />`}
-    <${Code} ...${text.teach.code(location.origin, name ?? "NAME", label.value ?? "A")} />`;
+    <${Code} ...${datasetCode(location.origin, name ?? "NAME", label.value ?? "A")} />`;
 }
 
 function AllDatasets() {

@@ -1,5 +1,6 @@
 // The curves of a training, as its epochs come in.
 import { html, useMemo } from "../html.js";
+import { accuracy, number } from "../numbers.js";
 import { text } from "../text.js";
 import { axis, Chart, colour, WHOLE } from "./chart.js";
 
@@ -13,11 +14,11 @@ export function Curve({ epochs, figure, title, isShare }) {
 
 export function show(value, isShare) {
   if (value == null) return "–";
-  return isShare ? `${(100 * value).toFixed(1)} %` : value.toFixed(3);
+  return isShare ? accuracy(value) : number(value, 3);
 }
 
 function options(isShare) {
-  const values = (_, found) => found.map((value) => (isShare ? `${Math.round(100 * value)} %` : value));
+  const values = (_, found) => found.map((value) => (isShare ? `${number(100 * value)} %` : number(value, value % 1 ? 1 : 0)));
   const line = (label, name, more) => ({ label, stroke: colour(name), width: 2.5, points: { show: false }, value: (_, value) => show(value, isShare), ...more });
   return {
     scales: { x: { time: false }, y: isShare ? { range: (_, low) => [Math.min(0.9, Math.floor(10 * (low ?? 0)) / 10), 1] } : { range: (_, low, high) => [0, (high ?? 1) * 1.05] } },

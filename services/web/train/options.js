@@ -22,7 +22,12 @@ export function Options({ of, values, onChange }) {
   return html`<div class="options">${Object.entries(schemas.value?.[of] ?? {}).map(([name, property]) => html`<label key=${name} class="field">
     <code>--${name.replaceAll("_", "-")}</code>
     <${Field} name=${name} property=${property} value=${values[name]} onChange=${(value) => set(name, value)} />
-    <small>${property.description}</small></label>`)}</div>`;
+    ${describe(name, property)}</label>`)}</div>`;
+}
+
+function describe(name, { description }) {
+  const translated = text.service?.options[name];
+  return html`<small lang=${translated ? null : "en"}>${translated ?? description}</small>`;
 }
 
 function Field({ name, property, value, onChange }) {

@@ -1,9 +1,12 @@
 // Train: choose a data set, press one button, and watch; or have the best options looked for first.
 import { call, list, once } from "../api.js";
+import { jobCode } from "../code/jobs.js";
+import { trainingCode } from "../code/train.js";
 import { html, signal, useEffect, useState } from "../html.js";
 import { Files, JobActions, JobError, JobProgress, Log, StateChip, titleOf } from "../jobs/pieces.js";
 import { useWatched } from "../jobs/watching.js";
-import { accuracy, Advice, ago, Code, Head, ProblemNote } from "../parts.js";
+import { accuracy, ago, brief } from "../numbers.js";
+import { Advice, Code, Head, ProblemNote } from "../parts.js";
 import { text } from "../text.js";
 import { Curve, show } from "./curves.js";
 import { Options } from "./options.js";
@@ -51,7 +54,7 @@ function Start({ dataset }) {
       ${found && html`<p class="muted small">${describe(found)}</p>`}
       <details><summary>${text.train.advanced(Object.keys(options.value).length)}</summary>
         <${Options} of="TrainingOptions" values=${options.value} onChange=${(changed) => (options.value = changed)} /></details>
-      <${Code} ...${text.train.code(location.origin, body)} />
+      <${Code} ...${trainingCode(location.origin, body)} />
     </section>
     ${found && html`<${StartTuning} dataset=${found} options=${options.value} isBusy=${isBusy.value} onSubmit=${submit} />`}
     ${recent.value.length > 0 && html`<section class="card list"><h2>${text.train.recent}</h2>${recent.value.map((job) => html`<a key=${job.id} class="line"
@@ -81,11 +84,11 @@ function Training({ watched }) {
     ${last && html`<div class="columns even">
       <section class="card"><${Curve} epochs=${epochs} figure="accuracy" title=${text.train.accuracy} isShare=${true} /></section>
       <section class="card"><${Curve} epochs=${epochs} figure="loss" title=${text.train.loss} /></section></div>
-      <p class="muted small figures-line" data-testid="epoch">${text.train.now(last.epoch, show(last.val_accuracy, true), last.learning_rate?.toPrecision(2))} ${text.train.harder}</p>`}
+      <p class="muted small figures-line" data-testid="epoch">${text.train.now(last.epoch, show(last.val_accuracy, true), last.learning_rate == null ? "–" : brief(last.learning_rate))} ${text.train.harder}</p>`}
     <${Advice} advice=${job.result?.advice} />
     <${Log} lines=${watched.lines.value} />
     <${Files} job=${job} isCard=${true} />
-    <${Code} ...${text.jobs.oneCode(location.origin, job.id)} />`;
+    <${Code} ...${jobCode(location.origin, job.id)} />`;
 }
 
 /** The extraction that a training waits for. */

@@ -1,9 +1,12 @@
 // Tuning: many short trainings, each judged on people whom it never saw, and the options of the best.
 import { call, once } from "../api.js";
+import { jobCode } from "../code/jobs.js";
+import { tuningCode } from "../code/train.js";
 import { html, signal, useMemo } from "../html.js";
 import { Files, JobActions, JobError, JobProgress, Log, StateChip, titleOf } from "../jobs/pieces.js";
 import { ENDED } from "../jobs/watching.js";
-import { accuracy, Code, Head, ProblemNote } from "../parts.js";
+import { accuracy, brief, number } from "../numbers.js";
+import { Code, Head, ProblemNote } from "../parts.js";
 import { text } from "../text.js";
 import { axis, Chart, colour, WHOLE } from "./chart.js";
 import { Options } from "./options.js";
@@ -27,7 +30,7 @@ export function StartTuning({ dataset, options, isBusy, onSubmit }) {
       <button disabled=${!isPossible || isBusy} onClick=${() => onSubmit({ ...body, name: dataset.name })}>${text.tuning.start}</button></div>
     <details><summary>${text.tuning.advanced}</summary>
       <${Options} of="TuningOptions" values=${tuning.value} onChange=${(changed) => (tuning.value = { n_trials: N_TRIALS, ...changed })} /></details>
-    <${Code} ...${text.tuning.code(location.origin, body)} /></section>`;
+    <${Code} ...${tuningCode(location.origin, body)} /></section>`;
 }
 
 /** A tuning as it goes on, and what it has found. */
@@ -44,13 +47,13 @@ export function Tuning({ watched, isBusy, onSubmit }) {
       <${JobActions} job=${job} onChange=${(changed) => (watched.job.value = changed)}
         onRetry=${(made) => (location.hash = `#/train/${made.id}`)} onProblem=${(error) => (watched.problem.value = error)} />
       ${best && html`<div class="row wrap winner" data-testid="best"><p class="grow"><strong>${text.tuning.best(accuracy(best.mean_accuracy), ENDED.has(job.state))}</strong><br />
-        <span class="muted">${text.tuning.settings(best)} · ${text.tuning.worst(best.worst_group, accuracy(best.worst_accuracy))}</span></p>
+        <span class="muted">${text.tuning.settings(written(best))} · ${text.tuning.worst(best.worst_group, accuracy(best.worst_accuracy))}</span></p>
         <button class="primary" disabled=${isBusy} onClick=${train}>${text.tuning.train}</button></div>`}
     </section>
     ${trials.length > 0 && html`<section class="card"><${History} trials=${trials} /></section><section class="card"><${Trials} trials=${trials} best=${best} /></section>`}
     <${Log} lines=${watched.lines.value} />
     <${Files} job=${job} isCard=${true} />
-    <${Code} ...${text.jobs.oneCode(location.origin, job.id)} />`;
+    <${Code} ...${jobCode(location.origin, job.id)} />`;
 }
 
 /** How well each trial did, and the best until then. */
@@ -70,7 +73,7 @@ function options() {
   const points = (label, name, fill) => ({ label, stroke: colour(name), width: 0, paths: () => null, points: { show: true, size: 9, width: 2, fill: fill ? colour(name) : colour("--card") } });
   return {
     scales: { x: { time: false }, y: { range: (_, low, high) => [Math.max(0, (low ?? 0) - 0.05), Math.min(1, (high ?? 1) + 0.05)] } },
-    axes: [{ ...axis(), incrs: WHOLE }, { ...axis(), size: 56, values: (_, found) => found.map((value) => `${Math.round(100 * value)} %`) }],
+    axes: [{ ...axis(), incrs: WHOLE }, { ...axis(), size: 56, values: (_, found) => found.map((value) => `${number(100 * value)} %`) }],
     series: [{ label: text.tuning.trial }, { label: text.tuning.bestSoFar, stroke: colour("--edge"), width: 2, points: { show: false } },
       points(text.tuning.states.complete, "--accent", true), points(text.tuning.states.pruned, "--edge", false)],
     cursor: { show: false },
@@ -87,8 +90,10 @@ function Trials({ trials, best }) {
     <tbody>${sorted.map((trial) => html`<tr key=${trial.number} class=${trial === best ? "best" : trial.state}><th scope="row">${trial.number}</th>
       <td><span class="shown"><span class="track"><span class="fill" style=${{ transform: `scaleX(${trial.mean_accuracy})` }}></span></span>${accuracy(trial.mean_accuracy)}</span></td>
       <td>${accuracy(trial.worst_accuracy)} <span class="muted">${trial.worst_group}</span></td>
-      <td>${trial.learning_rate.toPrecision(2).replace(/\.?0+$/, "")}</td><td>${trial.dropout.toPrecision(2)}</td><td>${trial.hidden_sizes.join("-")}</td>
+      <td>${brief(trial.learning_rate)}</td><td>${brief(trial.dropout)}</td><td>${trial.hidden_sizes.join("-")}</td>
       <td class="muted">${text.tuning.states[trial.state]}</td></tr>`)}</tbody></table></div>`;
 }
+
+const written = ({ learning_rate: rate, dropout, hidden_sizes: sizes }) => ({ rate: brief(rate), dropout: brief(dropout), sizes: sizes.join("-") });
 
 const settingsOf = (trial) => Object.fromEntries([...CHOSEN].map((name) => [name, trial[name]]));

@@ -1,0 +1,75 @@
+// Live: the camera, photographs, and the word being spelled.
+export const camera = {
+  NotAllowedError: ["The camera may not be used", "Allow it for this page in the browser's settings, or read a photograph below."],
+  NotFoundError: ["No camera was found", "Plug one in, or read a photograph below."],
+  NotReadableError: ["The camera is taken by another program, or was unplugged", "Close what uses it and start again."],
+  NotSupportedError: ["This browser gives no camera to this page", "Open it as localhost or over https: browsers allow cameras only there. A photograph can be read below."],
+  OverconstrainedError: ["The camera has no picture of a usable size", "Try another camera, or read a photograph below."],
+  failed: (message) => `Hands cannot be found in this browser: ${message}`,
+  noScript: "its script could not be loaded",
+  failedHint: "It needs WebAssembly and WebGL 2. A photograph can be read below: that is done by the service.",
+};
+
+export const live = {
+  title: "Live",
+  lead: "Sign a letter of the alphabet: it is read as you hold it.",
+  welcome: "Show one hand to the camera, as you would to somebody facing you.",
+  start: "Start the camera",
+  stop: "Stop",
+  starting: "Starting the camera and the hand finder …",
+  privacy: "The video stays in this browser: only 21 points of the hand are sent to this service.",
+  video: "Your camera, mirrored",
+  letter: "The letter read now",
+  alternatives: "The likeliest letters",
+  fps: "frames/s",
+  landmarksMs: "finding",
+  roundTrip: "round trip",
+  dropped: "passed over",
+  connecting: "Connecting …",
+  lost: "The connection is lost; trying again …",
+  closed: {
+    1013: "The service has no model to read with; see System.",
+    4400: "This page and this service do not understand each other: load the page again.",
+    4401: "The service asks for an API key: enter it under System.",
+    4403: "This key, or this page's address, may not read live.",
+    4429: "Too many cameras are read at once; trying again …",
+  },
+  reasons: {
+    no_hand: "No hand is seen. Show the whole hand, in good light.",
+    not_a_letter: "A hand, but no letter that this model knows.",
+    unsure: "Not sure: it may be one of these. Turn the hand to the camera, and hold it still.",
+  },
+  unsure: "Not sure yet: hold the hand still.",
+  motion: (letter) => `${letter} is a movement; this is how it starts.`,
+  sure: (share) => `Read with ${share} confidence.`,
+  said: (letter) => `Letter ${letter}`,
+  hand: { left: "Left hand", right: "Right hand" },
+  noSide: "No hand",
+  model: (version) => `model ${version}`,
+};
+
+export const photo = {
+  choose: "Read a photograph",
+  drop: "Drop a photograph here, or",
+  reading: "Reading …",
+  letter: (letter, share) => `${letter}, ${share} confidence`,
+  samples: "Or try a drawn hand",
+  sample: (letter) => `Drawn hand: ${letter}`,
+  drawn: "These hands are nobody's: this project draws them. A photograph is sent to this service, read there, and not kept.",
+};
+
+export const word = {
+  title: "The word being spelled",
+  placeholder: "Hold a letter to add it",
+  how: "Hold a letter until its ring closes. Let go before the same letter again. Take the hand away for a space.",
+  space: "Space",
+  backspace: "Delete",
+  undo: "Undo",
+  clear: "Clear",
+  speak: "Speak",
+  noVoice: "This machine has no voice of its own for this language; others would send the words away.",
+  hold: "Hold for",
+  fluent: "Read whole words, J and Z too",
+  howFluent: "Spell as you would to a person; draw J and Z. Take the hand away at a word's end: then choose another word, where the one put down is not yours.",
+  suggestions: "Words that may be meant",
+};

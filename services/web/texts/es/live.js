@@ -1,0 +1,75 @@
+// En vivo: la cámara, las fotos y la palabra que se deletrea.
+export const camera = {
+  NotAllowedError: ["No hay permiso para usar la cámara", "Permítela para esta página en los ajustes del navegador, o lee una foto más abajo."],
+  NotFoundError: ["No se encontró ninguna cámara", "Conecta una, o lee una foto más abajo."],
+  NotReadableError: ["Otro programa está usando la cámara, o se desconectó", "Cierra lo que la usa y empieza de nuevo."],
+  NotSupportedError: ["Este navegador no le da la cámara a esta página", "Ábrela como localhost o por https: los navegadores solo permiten la cámara ahí. Más abajo se puede leer una foto."],
+  OverconstrainedError: ["La cámara no da una imagen de un tamaño útil", "Prueba con otra cámara, o lee una foto más abajo."],
+  failed: (message) => `En este navegador no se pueden encontrar manos: ${message}`,
+  noScript: "no se pudo cargar su programa",
+  failedHint: "Hacen falta WebAssembly y WebGL 2. Más abajo se puede leer una foto: de eso se encarga el servicio.",
+};
+
+export const live = {
+  title: "En vivo",
+  lead: "Haz la seña de una letra del alfabeto: se lee mientras la mantienes.",
+  welcome: "Muestra una mano a la cámara, como a alguien que tienes enfrente.",
+  start: "Encender la cámara",
+  stop: "Parar",
+  starting: "Encendiendo la cámara y el buscador de manos …",
+  privacy: "El video se queda en este navegador: al servicio solo se le envían 21 puntos de la mano.",
+  video: "Tu cámara, en espejo",
+  letter: "La letra que se lee ahora",
+  alternatives: "Las letras más probables",
+  fps: "imágenes/s",
+  landmarksMs: "buscar",
+  roundTrip: "ida y vuelta",
+  dropped: "saltadas",
+  connecting: "Conectando …",
+  lost: "Se perdió la conexión; se intenta de nuevo …",
+  closed: {
+    1013: "El servicio no tiene ningún modelo con que leer; mira en Sistema.",
+    4400: "Esta página y este servicio no se entienden: vuelve a cargar la página.",
+    4401: "El servicio pide una clave de API: escríbela en Sistema.",
+    4403: "Esta clave, o la dirección de esta página, no puede leer en vivo.",
+    4429: "Hay demasiadas cámaras a la vez; se intenta de nuevo …",
+  },
+  reasons: {
+    no_hand: "No se ve ninguna mano. Muestra la mano entera, con buena luz.",
+    not_a_letter: "Hay una mano, pero ninguna letra que este modelo conozca.",
+    unsure: "No es seguro: puede ser una de estas. Gira la mano hacia la cámara y mantenla quieta.",
+  },
+  unsure: "Todavía no es seguro: mantén la mano quieta.",
+  motion: (letter) => `La ${letter} es un movimiento; así empieza.`,
+  sure: (share) => `Leída con ${share} de confianza.`,
+  said: (letter) => `Letra ${letter}`,
+  hand: { left: "Mano izquierda", right: "Mano derecha" },
+  noSide: "Ninguna mano",
+  model: (version) => `modelo ${version}`,
+};
+
+export const photo = {
+  choose: "Leer una foto",
+  drop: "Suelta una foto aquí, o",
+  reading: "Leyendo …",
+  letter: (letter, share) => `${letter}, ${share} de confianza`,
+  samples: "O prueba con una mano dibujada",
+  sample: (letter) => `Mano dibujada: ${letter}`,
+  drawn: "Estas manos no son de nadie: las dibuja este proyecto. Una foto se envía a este servicio, se lee allí y no se guarda.",
+};
+
+export const word = {
+  title: "La palabra que se deletrea",
+  placeholder: "Mantén una letra para añadirla",
+  how: "Mantén una letra hasta que se cierre su anillo. Para repetir la misma letra, suéltala antes. Retira la mano para dejar un espacio.",
+  space: "Espacio",
+  backspace: "Borrar",
+  undo: "Deshacer",
+  clear: "Vaciar",
+  speak: "Decir",
+  noVoice: "Esta máquina no tiene una voz propia para este idioma; otras enviarían las palabras fuera.",
+  hold: "Mantener",
+  fluent: "Leer palabras enteras, también J y Z",
+  howFluent: "Deletrea como lo harías ante una persona; dibuja la J y la Z. Retira la mano al final de la palabra: después puedes elegir otra, si la escrita no es la tuya.",
+  suggestions: "Palabras que pueden ser",
+};
