@@ -25,6 +25,9 @@ export class Problem extends Error {
   }
 }
 
+/** Nobody answers. */
+export const unreachable = () => new Problem({ code: "unreachable", detail: text.unreachable[0], hint: text.unreachable[1] });
+
 /**
  * Call the API.
  *
@@ -43,7 +46,7 @@ export async function request(method, path, { json, body, headers = {}, signal: 
     answer = await fetch(path, { method, headers: sent, body: json === undefined ? body : JSON.stringify(json), signal: abort });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem({ code: "unreachable", detail: text.unreachable[0], hint: text.unreachable[1] });
+    throw unreachable();
   }
   if (answer.ok) return answer;
   if (answer.status === 401) needsKey.value = true;

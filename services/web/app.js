@@ -1,14 +1,20 @@
 // The shell: which screen is shown, by the address's hash, and what stands around it.
-import { needsKey } from "./api.js";
+import { needsKey, unreachable } from "./api.js";
 import { effect, html, render, signal, useEffect, useRef } from "./html.js";
 import { LiveScreen } from "./live/screen.js";
+import { ProblemNote } from "./parts.js";
 import { KeyForm } from "./system.js";
 import { chooseLanguage, language, text } from "./text.js";
 import { LANGUAGES } from "./texts/languages.js";
 
+const RETRY_MS = 3000;
+
 const route = signal(parse());
 const theme = signal(document.documentElement.dataset.theme ?? "");
+const systemColours = matchMedia("(prefers-color-scheme: dark)");
+const isSystemDark = signal(systemColours.matches);
 const loaded = signal({ live: LiveScreen });
+const missing = signal(null); // the screen that could not be loaded
 const loaders = {
   practice: async () => (await import("./practice/screen.js")).PracticeScreen,
   teach: async () => (await import("./teach/screen.js")).TeachScreen,
@@ -20,14 +26,30 @@ const loaders = {
 };
 
 addEventListener("hashchange", () => (route.value = parse()));
+systemColours.addEventListener("change", ({ matches }) => (isSystemDark.value = matches));
 
 effect(() => {
   const { name } = route.value;
   document.title = `${text.screens[name]} – ${text.title}`;
-  if (!loaded.peek()[name]) {
-    loaders[name]().then((screen) => (loaded.value = { ...loaded.peek(), [name]: screen }));
-  }
+  load(name);
 });
+
+/** Load a screen when it is first shown; where that fails, again and again while it is wanted. */
+function load(name) {
+  if (missing.peek() !== name) missing.value = null;
+  if (loaded.peek()[name]) return;
+  loaders[name]().then(
+    (screen) => {
+      loaded.value = { ...loaded.peek(), [name]: screen };
+      if (missing.peek() === name) missing.value = null;
+    },
+    () => {
+      if (route.peek().name !== name) return;
+      missing.value = name;
+      setTimeout(() => missing.peek() === name && load(name), RETRY_MS);
+    },
+  );
+}
 
 function parse() {
   const [name, ...rest] = location.hash.slice(2).split("/").map(decodeURIComponent);
@@ -62,12 +84,14 @@ function App() {
     </nav>
     <main id="main" ref=${main} tabindex="-1" key=${name} data-screen=${name}>
       ${needsKey.value && name !== "system" && html`<section class="card key"><${KeyForm} /></section>`}
-      ${Screen ? html`<${Screen} rest=${rest} />` : null}
+      ${Screen && html`<${Screen} rest=${rest} />`}
+      ${missing.value === name && html`<${ProblemNote} problem=${unreachable()} />
+        <p class="under"><button onClick=${() => location.reload()}>${text.reload}</button></p>`}
     </main>`;
 }
 
 function isDark() {
-  return (theme.value || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+  return (theme.value || (isSystemDark.value ? "dark" : "light")) === "dark";
 }
 
 function switchTheme() {

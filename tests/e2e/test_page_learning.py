@@ -15,7 +15,6 @@ from page_road import (
     go,
     ids_of_better,
     model,
-    pack_plain_pictures,
     photograph,
     press,
     teach,
@@ -256,21 +255,6 @@ def test_the_best_options_are_looked_for_and_trained_with(trained, platform, axe
     assert "-".join(map(str, asked["hidden_sizes"])) == best[4]
 
 
-def test_a_long_list_of_photographs_goes_on(trained, platform):
-    page = trained.page
-    with platform.client() as client:
-        client.post("/api/v1/datasets", json={"name": "many"})
-        headers = {"Content-Type": "application/zip"}
-        client.post("/api/v1/datasets/many/archive", content=pack_plain_pictures(61), headers=headers)
-    go(trained, platform, "teach/hands")
-    page.get_by_label("Draw the hand's points").uncheck()  # nothing is to be looked for in these
-    go(trained, platform, "teach/many")
-    expect(page.locator(".photos li")).to_have_count(60)
-    press(page, "More")
-    expect(page.locator(".photos li")).to_have_count(61)
-    page.get_by_label("Draw the hand's points").check()
-
-
 def test_jobs_are_found_by_state_and_tell_why_they_failed(trained, platform):
     page = trained.page
     with platform.client() as client:
@@ -288,19 +272,6 @@ def test_jobs_are_found_by_state_and_tell_why_they_failed(trained, platform):
     press(page, "Go on from the last checkpoint")
     expect(page).not_to_have_url(f"{platform.url}/#/jobs/{job['id']}")
     expect(page.get_by_role("alert")).to_be_visible(timeout=SLOW_MS)
-
-
-def test_the_list_of_jobs_goes_on(trained, platform):
-    page = trained.page
-    with platform.client() as client:
-        for _ in range(30):
-            job = client.post("/api/v1/jobs", json={"kind": "training", "data": [{"dataset": "one"}]}).json()
-            client.post(f"/api/v1/jobs/{job['id']}/cancel")
-    go(trained, platform, "jobs")
-    page.get_by_label("State").select_option("")
-    expect(page.locator(".list .line")).to_have_count(30)
-    press(page, "More")
-    expect(page.locator(".list .line").nth(30)).to_be_visible()
 
 
 @pytest.mark.parametrize("screen", SCREENS)

@@ -15,10 +15,15 @@ export async function loadEvaluation(id) {
   const [report, model, datasets] = await Promise.all([
     call("GET", `/api/v1/jobs/${id}/artifacts/report.json`),
     call("GET", `/api/v1/models/${job.result.model_id}`),
-    Promise.all(job.request.data.map(({ job: extraction }) => datasetOf(extraction))),
+    datasetsOf(job),
   ]);
-  const known = new Map(datasets.filter(Boolean).map((dataset) => [dataset.id, dataset]));
-  return { id, job, report, model, datasets: [...known.values()] };
+  return { id, job, report, model, datasets };
+}
+
+/** Find the data sets that a job's features came from, those that are still there. */
+export async function datasetsOf({ request: asked }) {
+  const found = await Promise.all(asked.data.map(({ job: extraction }) => datasetOf(extraction)));
+  return [...new Map(found.filter(Boolean).map((dataset) => [dataset.id, dataset])).values()];
 }
 
 /**

@@ -21,8 +21,8 @@ export function LetterCard({ reading, progress }) {
     </div>
     <p class="why" data-testid="why">${why(reading, now, stable)}</p>
     <${Bars} alternatives=${now?.alternatives ?? []} />
-    <p class="muted small">${now?.handedness ? text.live.hand[now.handedness] : text.live.noSide}
-      ${reading.modelVersion.value && html` · ${text.live.model(reading.modelVersion.value)}`}</p>
+    <p class="muted small">${!now ? "" : now.handedness ? text.live.hand[now.handedness] : text.live.noSide}
+      ${reading.modelVersion.value && html`${now ? " · " : ""}${text.live.model(reading.modelVersion.value)}`}</p>
     <div class="sr" aria-live="polite">${stable ? text.live.said(stable) : ""}</div>
   </section>`;
 }

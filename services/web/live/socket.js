@@ -6,7 +6,9 @@ const PROTOCOL = "asl.live.v1";
 const FRAME_BYTES = 264;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 8000;
+const LONGEST_PAUSE_LOST_MS = 2000; // where the service has not said that it has too much to do
 const FINAL = new Set([1000, 4400, 4401, 4403]);
+const OVERLOADED = new Set([1013, 4429]);
 const MAX_UNANSWERED = 64;
 
 export class LiveSocket {
@@ -71,7 +73,7 @@ export class LiveSocket {
     this.onState(isFinal ? "closed" : "waiting", code);
     if (isFinal) return;
     setTimeout(() => !this.#isOver && this.#connect(), this.#pauseMs);
-    this.#pauseMs = Math.min(2 * this.#pauseMs, LONGEST_PAUSE_MS);
+    this.#pauseMs = Math.min(2 * this.#pauseMs, OVERLOADED.has(code) ? LONGEST_PAUSE_MS : LONGEST_PAUSE_LOST_MS);
   }
 }
 

@@ -1,10 +1,12 @@
 // Models: their versions, what is known of each, and which one answers.
 import { call, download, list, once, request } from "../api.js";
 import { promotionCode } from "../code/models.js";
+import { datasetsOf } from "../evaluate/loading.js";
 import { html, signal, useEffect, useState } from "../html.js";
 import { accuracy, ago, bytes } from "../numbers.js";
 import { Code, Head, ProblemNote } from "../parts.js";
 import { text } from "../text.js";
+import { Card } from "./card.js";
 
 const models = signal(null);
 const answering = signal(null);
@@ -48,10 +50,13 @@ function AllModels() {
 
 function OneModel({ model }) {
   const [card, setCard] = useState("");
+  const [taughtBy, setTaughtBy] = useState([]);
   useEffect(() => {
+    // A training that is there no more tells nothing: the lineage stands without it.
+    if (model.lineage.job_id) call("GET", `/api/v1/jobs/${model.lineage.job_id}`).then(datasetsOf).then(setTaughtBy, () => {});
     request("GET", `/api/v1/models/${model.id}/card`).then(async (answer) => setCard(await answer.text()), (error) => (problem.value = error));
   }, [model.id]);
-  const { lineage } = model;
+  const { lineage, metrics } = model;
   return html`<section class="card"><div class="row wrap">
       ${model.aliases.includes("production") ? html`<span class="state succeeded">${text.models.aliases.production}</span>` : html`<button class="primary" onClick=${() => promote(model)}>${text.models.promote}</button>`}
       <button onClick=${() => download(`/api/v1/models/${model.id}/file`, `model-${model.number}.pt`)}>${text.models.download(bytes(model.size_bytes))}</button>
@@ -61,7 +66,11 @@ function OneModel({ model }) {
       <div><dt>${text.models.letters}</dt><dd>${model.label_names.join(" ")}</dd></div>
       <div><dt>${text.models.validation}</dt><dd>${accuracy(model.metrics.val_accuracy)}</dd></div>
       <div><dt>${text.models.from}</dt><dd>${lineage.job_id ? html`<a href="#/jobs/${lineage.job_id}">${text.models.sources[model.source]}</a>` : text.models.sources[model.source]}</dd></div>
-      <div><dt>SHA-256</dt><dd><code>${model.sha256.slice(0, 16)}…</code></dd></div>
+      ${taughtBy.length > 0 && html`<div><dt>${text.models.taughtBy}</dt><dd>${taughtBy.map(({ id, name }) => html`<a key=${id} href="#/teach/${encodeURIComponent(name)}">${name}</a> `)}</dd></div>`}
+      ${metrics.n_train && html`<div><dt>${text.models.rows}</dt><dd>${text.models.rowsOf(metrics.n_train, metrics.n_val, metrics.val_groups?.join(", "))}</dd></div>`}
+      ${lineage.dataset_versions.length > 0 && html`<div><dt>${text.models.dataVersions}</dt><dd>${lineage.dataset_versions.map((digest) => html`<${Digest} key=${digest} of=${digest} />`)}</dd></div>`}
+      <div><dt>${text.models.file}</dt><dd><${Digest} of=${model.sha256} /></dd></div>
+      ${lineage.code_version && html`<div><dt>${text.models.codeVersion}</dt><dd>${lineage.code_version}</dd></div>`}
     </dl></section>
     <section class="card"><div class="row wrap"><h2 class="grow">${text.models.evaluations}</h2><${Evaluate} model=${model} /></div>
       ${model.evaluations.length === 0 ? html`<p class="muted">${text.models.notEvaluated}</p>` : html`<div class="scroll" tabindex="0" role="region" aria-label=${text.models.evaluations}><table>
@@ -70,8 +79,10 @@ function OneModel({ model }) {
           <td>${accuracy(one.accuracy)}</td><td>${accuracy(one.unseen_accuracy)}</td><td>${accuracy(one.macro_f1)}</td>
           <td>${one.worst_group == null ? "–" : `${accuracy(one.worst_group_accuracy)} (${one.worst_group || text.models.unknown})`}</td></tr>`)}</tbody></table></div>`}
     </section>
-    ${card && html`<section class="card"><h2>${text.models.card}</h2><pre class="prose" tabindex="0" lang="en">${card}</pre></section>`}`;
+    ${card && html`<section class="card"><h2>${text.models.card}</h2><${Card} markdown=${card} /></section>`}`;
 }
+
+const Digest = ({ of: sha256 }) => html`<code title=${sha256}>${sha256.slice(0, 16)}…</code> `;
 
 function Evaluate({ model }) {
   const [name, setName] = useState("");

@@ -13,5 +13,6 @@ export const shell = {
   screens: { live: "Live", practice: "Practice", teach: "Teach", train: "Train", evaluate: "Evaluate", models: "Models", jobs: "Jobs", system: "System" },
   language: "Language of this page",
   unreachable: ["The service does not answer", "Is it still running?"],
+  reload: "Load the page again",
   code: { title: "Do this from code", language: "Language", key: "Calls need the API key, too: Client(…, api_key=\"…\"), or the header Authorization: Bearer …" },
 };
