@@ -3,6 +3,7 @@ import { signal } from "./html.js";
 import { text } from "./text.js";
 
 const KEY = "asl-api-key";
+const LOOK_EVERY_MS = 2000;
 
 /** The API key, where the service asks for one; it stays in this browser. */
 export const apiKey = signal(localStorage.getItem(KEY) ?? "");
@@ -10,9 +11,16 @@ export const apiKey = signal(localStorage.getItem(KEY) ?? "");
 /** Whether a call was refused for want of a key. */
 export const needsKey = signal(false);
 
+/** Whether the service has not answered lately. */
+export const isAway = signal(false);
+
+/** How often the service came back, or another key was given: what was asked for meanwhile is to be asked for again. */
+export const nReturns = signal(0);
+
 export function setApiKey(value) {
   apiKey.value = value.trim();
   needsKey.value = false;
+  nReturns.value += 1;
   if (apiKey.value) localStorage.setItem(KEY, apiKey.value);
   else localStorage.removeItem(KEY);
 }
@@ -25,8 +33,22 @@ export class Problem extends Error {
   }
 }
 
-/** Nobody answers. */
-export const unreachable = () => new Problem({ code: "unreachable", detail: text.unreachable[0], hint: text.unreachable[1] });
+/** Note that nobody answers, and look for the service until it is back; returns the problem. */
+export function unreachable() {
+  if (!isAway.value) lookForService();
+  isAway.value = true;
+  return new Problem({ code: "unreachable", detail: text.unreachable[0], hint: text.unreachable[1] });
+}
+
+function lookForService() {
+  const timer = setInterval(async () => {
+    const answer = await fetch("/healthz").catch(() => null);
+    if (!answer?.ok || !isAway.value) return;
+    clearInterval(timer);
+    isAway.value = false;
+    nReturns.value += 1;
+  }, LOOK_EVERY_MS);
+}
 
 /**
  * Call the API.

@@ -15,6 +15,7 @@ const systemColours = matchMedia("(prefers-color-scheme: dark)");
 const isSystemDark = signal(systemColours.matches);
 const loaded = signal({ live: LiveScreen });
 const missing = signal(null); // the screen that could not be loaded
+let lost = null; // why
 const loaders = {
   practice: async () => (await import("./practice/screen.js")).PracticeScreen,
   teach: async () => (await import("./teach/screen.js")).TeachScreen,
@@ -45,6 +46,7 @@ function load(name) {
     },
     () => {
       if (route.peek().name !== name) return;
+      lost = unreachable();
       missing.value = name;
       setTimeout(() => missing.peek() === name && load(name), RETRY_MS);
     },
@@ -85,7 +87,8 @@ function App() {
     <main id="main" ref=${main} tabindex="-1" key=${name} data-screen=${name}>
       ${needsKey.value && name !== "system" && html`<section class="card key"><${KeyForm} /></section>`}
       ${Screen && html`<${Screen} rest=${rest} />`}
-      ${missing.value === name && html`<${ProblemNote} problem=${unreachable()} />
+      ${!Screen && missing.value !== name && html`<p class="loading" role="status">${text.loading}</p>`}
+      ${missing.value === name && html`<${ProblemNote} problem=${lost} />
         <p class="under"><button onClick=${() => location.reload()}>${text.reload}</button></p>`}
     </main>`;
 }
@@ -100,4 +103,6 @@ function switchTheme() {
   localStorage.setItem("theme", theme.value);
 }
 
-render(html`<${App} />`, document.getElementById("app"));
+const place = document.getElementById("app");
+place.replaceChildren(); // what stood there until all had come
+render(html`<${App} />`, place);

@@ -1,12 +1,12 @@
 // Pieces that several screens show.
-import { apiKey, request } from "./api.js";
+import { apiKey, isAway, request } from "./api.js";
 import { html, useEffect, useRef, useState } from "./html.js";
 import { percent } from "./numbers.js";
 import { text } from "./text.js";
 
 /** A problem of a call, or any other error, with what to do about it; in other languages by its code, and as it is told. */
 export function ProblemNote({ problem, onClose }) {
-  if (!problem) return null;
+  if (!problem || (problem.code === "unreachable" && !isAway.value)) return null;
   const detail = sentence(problem.detail ?? problem.message);
   const translated = text.service?.problems[problem.code];
   return html`<div class="problem" role="alert">

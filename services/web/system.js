@@ -1,5 +1,5 @@
 // System: how each part is, which classifier answers, and the key.
-import { apiKey, call, setApiKey } from "./api.js";
+import { apiKey, call, setApiKey, unreachable } from "./api.js";
 import { stateCode } from "./code/system.js";
 import { html, signal, useEffect, useState } from "./html.js";
 import { Code, Head, ProblemNote } from "./parts.js";
@@ -52,11 +52,14 @@ export function KeyForm() {
 async function look() {
   try {
     // 503 tells of the parts too: not an error here.
-    const answer = await fetch("/readyz");
+    const answer = await fetch("/readyz").catch(() => {
+      throw unreachable();
+    });
     readiness.value = await answer.json();
     classifier.value = await call("GET", "/api/v1/asl/model");
     problem.value = null;
   } catch (error) {
     problem.value = error;
+    if (error.code === "unreachable") readiness.value = null; // what was so a while ago is not so now
   }
 }

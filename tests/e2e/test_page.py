@@ -7,6 +7,7 @@ import time
 import httpx
 import pytest
 from browsers import Visit
+from playwright.sync_api import expect
 
 FIRST_LOAD_LIMIT_BYTES = 250_000
 
@@ -83,3 +84,20 @@ def test_without_leave_for_the_camera_the_page_says_what_to_do(browser, service)
         problem.wait_for()
         assert "may not be used" in problem.inner_text()
         assert visit.page.get_by_role("button", name="Read a photograph").is_visible()
+
+
+def test_a_screen_that_did_not_come_is_looked_for_again(visit, service):
+    page = visit.page
+    page.route("**/page/teach/screen.js", lambda route: route.abort())
+    page.goto(f"{service.url}/#/teach")
+    expect(page.get_by_role("alert")).to_contain_text("The service does not answer")
+    expect(page.get_by_role("button", name="Load the page again")).to_be_visible()
+    page.unroute("**/page/teach/screen.js")
+    expect(page.get_by_role("heading", name="Teach")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_page_that_did_not_come_whole_says_so(visit, service):
+    visit.page.route("**/page/parts.js", lambda route: route.abort())
+    visit.page.goto(f"{service.url}/?again")
+    expect(visit.page.get_by_role("alert")).to_contain_text("Load it again")

@@ -132,3 +132,15 @@ def test_photographs_that_look_alike_are_told(run):
 
     assert is_poor(0.0)
     assert not is_poor(0.08)
+
+
+def test_a_model_card_is_drawn_by_its_headings_and_lists(run):
+    card = "# Model best\\_model\n\nReads\nletters.\n\n- a: 1\n- b\\_c: 2\n\n## Limits\n\n- none"
+    assert run(f"""
+        const {{ blocks }} = await import('/page/models/card.js');
+        return blocks({json.dumps(card)}).map(({{ kind, lines }}) => [kind, lines]);""") == [
+        ["text", ["Reads", "letters."]],
+        ["list", ["a: 1", "b_c: 2"]],
+        ["title", ["Limits"]],
+        ["list", ["none"]],
+    ]

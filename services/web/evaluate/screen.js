@@ -1,5 +1,5 @@
 // Evaluate: how well a model reads people, letter by letter; two side by side.
-import { call, list, once } from "../api.js";
+import { call, list, nReturns, once } from "../api.js";
 import { evaluationCode } from "../code/evaluate.js";
 import { html, signal, useEffect, useState } from "../html.js";
 import { JobActions, JobError, JobProgress, StateChip } from "../jobs/pieces.js";
@@ -22,7 +22,7 @@ export function EvaluateScreen({ rest: [id, other] }) {
   useEffect(() => {
     problem.value = null;
     load();
-  }, [id, other]);
+  }, [id, other, nReturns.value]);
   return html`${id && html`<p><a href="#/evaluate">← ${text.evaluate.title}</a></p>`}
     <${ProblemNote} problem=${problem.value} onClose=${() => (problem.value = null)} />
     ${id ? html`<${Shown} key=${`${id}/${other}`} ids=${other ? [id, other] : [id]} />` : html`<${Overview} />`}`;
@@ -66,8 +66,8 @@ function Shown({ ids }) {
   const [loaded, setLoaded] = useState(null);
   const look = () => Promise.all(ids.map(loadEvaluation)).then(setLoaded, (error) => (problem.value = error));
   useEffect(() => {
-    look();
-  }, []);
+    if (!loaded) look();
+  }, [nReturns.value]);
   if (!loaded) return null;
   const unfinished = loaded.find(({ report }) => !report);
   if (unfinished) return html`<${Running} id=${unfinished.id} onDone=${look} />`;

@@ -35,7 +35,7 @@ function AllJobs() {
       <label class="inline">${text.jobs.kind}<select value=${filter.value.kind} onChange=${choose("kind")}>${options(text.jobs.kinds)}</select></label>
     </div>
     <section class="card list">
-      ${jobs.value?.length === 0 && html`<p class="muted">${text.jobs.none}</p>`}
+      ${jobs.value?.length === 0 && html`<p class="muted">${filter.value.state || filter.value.kind ? text.jobs.none : text.jobs.noneYet}</p>`}
       ${jobs.value?.map((job) => html`<a key=${job.id} class="line" href="#/jobs/${job.id}">
         <${StateChip} state=${job.state} /><strong>${titleOf(job)}</strong>
         <span class="muted grow">${job.error?.message ?? summary(job)}</span><time class="muted small" datetime=${job.created_at}>${ago(job.created_at)}</time></a>`)}

@@ -1,5 +1,5 @@
 // Without a camera: a photograph, or one of the drawn hands.
-import { recognize } from "../api.js";
+import { recognize, request } from "../api.js";
 import { html, signal, useEffect } from "../html.js";
 import { percent } from "../numbers.js";
 import { Bars, DropZone, ProblemNote } from "../parts.js";
@@ -59,8 +59,12 @@ function Answer() {
 }
 
 async function readSample(letter) {
-  const blob = await (await fetch(`/page/samples/${letter}.jpg`)).blob();
-  await read(blob, text.photo.sample(letter));
+  try {
+    const answer = await request("GET", `/page/samples/${letter}.jpg`);
+    await read(await answer.blob(), text.photo.sample(letter));
+  } catch (error) {
+    problem.value = error;
+  }
 }
 
 async function read(blob, name) {

@@ -1,4 +1,5 @@
 // Live: the camera's hand as a letter, and letters as words.
+import { apiKey } from "../api.js";
 import { readingCode } from "../code/live.js";
 import { effect, html, signal, useEffect, useMemo, useRef } from "../html.js";
 import { number } from "../numbers.js";
@@ -24,7 +25,7 @@ export function LiveScreen() {
   return html`<div class="live">
     <${Head} title=${text.live.title}>${text.live.lead}<//>
     <${ProblemNote} problem=${problem.value} onClose=${() => (problem.value = null)} />
-    ${mode.value === "camera" ? html`<${Camera} />` : html`<${PhotoReader} onCamera=${startCamera} />`}
+    ${mode.value === "camera" ? html`<${Camera} key=${apiKey.value} />` : html`<${PhotoReader} onCamera=${startCamera} />`}
     <${Code} ...${readingCode(location.origin, location.host)} />
   </div>`;
 }

@@ -1,5 +1,5 @@
 // The live socket: hands out, letters in; connects again when the connection breaks.
-import { apiKey } from "../api.js";
+import { apiKey, needsKey } from "../api.js";
 
 const PATH = "/api/v1/asl/live";
 const PROTOCOL = "asl.live.v1";
@@ -7,7 +7,8 @@ const FRAME_BYTES = 264;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 8000;
 const LONGEST_PAUSE_LOST_MS = 2000; // where the service has not said that it has too much to do
-const FINAL = new Set([1000, 4400, 4401, 4403]);
+const NO_KEY = 4401;
+const FINAL = new Set([1000, 4400, NO_KEY, 4403]);
 const OVERLOADED = new Set([1013, 4429]);
 const MAX_UNANSWERED = 64;
 
@@ -69,6 +70,7 @@ export class LiveSocket {
   #onClose(code) {
     this.#sentAt.clear();
     if (this.#isOver) return;
+    if (code === NO_KEY) needsKey.value = true;
     const isFinal = FINAL.has(code);
     this.onState(isFinal ? "closed" : "waiting", code);
     if (isFinal) return;

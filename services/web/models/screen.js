@@ -1,5 +1,5 @@
 // Models: their versions, what is known of each, and which one answers.
-import { call, download, list, once, request } from "../api.js";
+import { call, download, list, nReturns, once, request } from "../api.js";
 import { promotionCode } from "../code/models.js";
 import { datasetsOf } from "../evaluate/loading.js";
 import { html, signal, useEffect, useState } from "../html.js";
@@ -19,7 +19,7 @@ const notice = signal("");
 export function ModelsScreen({ rest: [id] }) {
   useEffect(() => {
     load();
-  }, [id]);
+  }, [id, nReturns.value]);
   const model = models.value?.find((found) => found.id === id);
   return html`${id && html`<p><a href="#/models">← ${text.models.title}</a></p>`}
     <${Head} title=${model ? text.models.number(model.number) : text.models.title}>${model ? model.version : text.models.lead}<//>

@@ -1,4 +1,5 @@
 // Practice: a drawn hand to copy, and what to change until it is right.
+import { apiKey, call, nReturns } from "../api.js";
 import { readingCode } from "../code/live.js";
 import { html, signal, useEffect, useMemo, useRef } from "../html.js";
 import { Reading } from "../live/reading.js";
@@ -20,13 +21,13 @@ const problem = signal(null);
 
 export function PracticeScreen() {
   useEffect(() => {
-    load();
-    return () => (isOn.value = false);
-  }, []);
+    if (!samples.value) load();
+  }, [nReturns.value]);
+  useEffect(() => () => (isOn.value = false), []);
   tick.value;
   return html`<${Head} title=${text.practice.title}>${text.practice.lead}<//>
     <${ProblemNote} problem=${problem.value} onClose=${() => (problem.value = null)} />
-    ${isOn.value ? html`<${Lesson} />` : html`<${Choice} />`}
+    ${isOn.value ? html`<${Lesson} key=${apiKey.value} />` : html`<${Choice} />`}
     <${Code} ...${readingCode(location.origin, location.host)} />`;
 }
 
@@ -147,8 +148,7 @@ function coach({ expected, finger, advice: told, differences }) {
 
 async function load() {
   try {
-    const answer = await fetch("/page/samples/index.json");
-    samples.value = Object.fromEntries((await answer.json()).map((entry) => [entry.letter, entry]));
+    samples.value = Object.fromEntries((await call("GET", "/page/samples/index.json")).map((entry) => [entry.letter, entry]));
   } catch (error) {
     problem.value = error;
   }

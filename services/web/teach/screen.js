@@ -1,5 +1,5 @@
 // Teach: photographs for each letter, from the camera or from folders, looked through.
-import { call, list } from "../api.js";
+import { call, list, nReturns } from "../api.js";
 import { datasetCode } from "../code/teach.js";
 import { html, signal, useEffect, useState } from "../html.js";
 import { Code, DropZone, Head, Meter, ProblemNote } from "../parts.js";
@@ -27,6 +27,11 @@ export function TeachScreen({ rest: [name] }) {
     else loadAll();
     return () => (isOn.value = false);
   }, [name]);
+  useEffect(() => {
+    if (!nReturns.value) return;
+    if (name) refresh(name);
+    else loadAll();
+  }, [nReturns.value]);
   return html`${name && html`<p><a href="#/teach">← ${text.teach.title}</a></p>`}
     <${Head} title=${name ?? text.teach.title}>${name ? text.teach.oneLead : text.teach.lead}<//>
     <${ProblemNote} problem=${problem.value} onClose=${() => (problem.value = null)} />

@@ -1,4 +1,5 @@
 // Options of trainings and tunings, as the API's own document describes them: with the words of the command line.
+import { call, nReturns } from "../api.js";
 import { html, signal, useEffect } from "../html.js";
 import { text } from "../text.js";
 
@@ -13,8 +14,8 @@ const NAMES = ["TrainingOptions", "TuningOptions"];
  */
 export function Options({ of, values, onChange }) {
   useEffect(() => {
-    if (!schemas.value) load();
-  }, []);
+    if (!schemas.value) load().catch(() => {}); // without their fields the defaults serve, and it is tried again
+  }, [nReturns.value]);
   const set = (name, value) => {
     const { [name]: _, ...others } = values;
     onChange(value === undefined ? others : { ...others, [name]: value });
@@ -52,7 +53,7 @@ function Field({ name, property, value, onChange }) {
 }
 
 async function load() {
-  const { components } = await (await fetch("/openapi.json")).json();
+  const { components } = await call("GET", "/openapi.json");
   const resolve = (property) => {
     const name = (property.$ref ?? property.allOf?.[0].$ref)?.split("/").at(-1);
     return name ? { ...components.schemas[name], ...property } : property;

@@ -1,5 +1,5 @@
 // Train: choose a data set, press one button, and watch; or have the best options looked for first.
-import { call, list, once } from "../api.js";
+import { call, list, nReturns, once } from "../api.js";
 import { jobCode } from "../code/jobs.js";
 import { trainingCode } from "../code/train.js";
 import { html, signal, useEffect, useState } from "../html.js";
@@ -39,7 +39,7 @@ function Start({ dataset }) {
   useEffect(() => {
     if (dataset) chosen.value = dataset;
     load();
-  }, [dataset]);
+  }, [dataset, nReturns.value]);
   const found = datasets.value?.find(({ name }) => name === chosen.value);
   const body = { kind: "training", data: [{ dataset: chosen.value || "NAME" }], options: options.value };
   return html`<${Head} title=${text.train.title}>${text.train.lead}<//>
@@ -47,7 +47,7 @@ function Start({ dataset }) {
     <section class="card">
       ${datasets.value?.length === 0
         ? html`<p>${text.train.none} <a href="#/teach">${text.screens.teach}</a></p>`
-        : html`<div class="row wrap"><label class="inline grow">${text.train.dataset}
+        : datasets.value && html`<div class="row wrap"><label class="inline grow">${text.train.dataset}
             <select value=${chosen.value} onChange=${({ target }) => (chosen.value = target.value)}>
               ${datasets.value?.map(({ name, n_samples: n }) => html`<option key=${name} value=${name}>${name} (${n})</option>`)}</select></label>
           <button class="primary big" disabled=${!found || isBusy.value} onClick=${() => submit({ ...body, name: found.name })}>${text.train.start}</button></div>`}

@@ -9,6 +9,7 @@ export const jobs = {
   kinds: { extraction: "Extraction", training: "Training", tuning: "Tuning", evaluation: "Evaluation", export: "Export", model_import: "Import of a model", probe: "Probe" },
   units: { photographs: "photographs", epochs: "epochs", rows: "rows", parts: "parts", steps: "steps" },
   none: "No job fits.",
+  noneYet: "There was no job yet: trainings, evaluations and exports will stand here.",
   more: "More",
   position: (n) => (n ? `${n} before it in its queue` : "Next in its queue; is a worker there? See System."),
   waits: "It waits for the jobs that it needs.",

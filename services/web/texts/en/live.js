@@ -30,7 +30,7 @@ export const live = {
   closed: {
     1013: "The service has no model to read with; see System.",
     4400: "This page and this service do not understand each other: load the page again.",
-    4401: "The service asks for an API key: enter it under System.",
+    4401: "The service asks for an API key: enter it above.",
     4403: "This key, or this page's address, may not read live.",
     4429: "Too many cameras are read at once; trying again …",
   },

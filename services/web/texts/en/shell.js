@@ -12,7 +12,8 @@ export const shell = {
   theme: { label: "Switch between light and dark", light: "Light", dark: "Dark" },
   screens: { live: "Live", practice: "Practice", teach: "Teach", train: "Train", evaluate: "Evaluate", models: "Models", jobs: "Jobs", system: "System" },
   language: "Language of this page",
-  unreachable: ["The service does not answer", "Is it still running?"],
+  unreachable: ["The service does not answer", "Is it still running? This page looks for it."],
+  loading: "Loading …",
   reload: "Load the page again",
   code: { title: "Do this from code", language: "Language", key: "Calls need the API key, too: Client(…, api_key=\"…\"), or the header Authorization: Bearer …" },
 };

@@ -9,6 +9,7 @@ export const jobs = {
   kinds: { extraction: "Extracción", training: "Entrenamiento", tuning: "Búsqueda de opciones", evaluation: "Evaluación", export: "Exportación", model_import: "Importación de un modelo", probe: "Sondeo" },
   units: { photographs: "fotos", epochs: "épocas", rows: "filas", parts: "partes", steps: "pasos" },
   none: "Ninguna tarea coincide.",
+  noneYet: "Todavía no hubo tareas: aquí estarán los entrenamientos, las evaluaciones y las exportaciones.",
   more: "Más",
   position: (n) => (n ? `Hay ${n} antes en su cola` : "Es la siguiente de su cola; ¿hay un proceso de trabajo? Mira en Sistema."),
   waits: "Espera a las tareas que necesita.",

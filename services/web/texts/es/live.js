@@ -30,7 +30,7 @@ export const live = {
   closed: {
     1013: "El servicio no tiene ningún modelo con que leer; mira en Sistema.",
     4400: "Esta página y este servicio no se entienden: vuelve a cargar la página.",
-    4401: "El servicio pide una clave de API: escríbela en Sistema.",
+    4401: "El servicio pide una clave de API: escríbela arriba.",
     4403: "Esta clave, o la dirección de esta página, no puede leer en vivo.",
     4429: "Hay demasiadas cámaras a la vez; se intenta de nuevo …",
   },
