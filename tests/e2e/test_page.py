@@ -97,7 +97,12 @@ def test_a_screen_that_did_not_come_is_looked_for_again(visit, service):
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
-def test_a_page_that_did_not_come_whole_says_so(visit, service):
-    visit.page.route("**/page/parts.js", lambda route: route.abort())
-    visit.page.goto(f"{service.url}/?again")
-    expect(visit.page.get_by_role("alert")).to_contain_text("Load it again")
+@pytest.mark.parametrize("file", ["parts.js", "texts/en/teach.js"])
+def test_a_page_that_did_not_come_whole_says_so_and_is_loaded_again(visit, service, file):
+    page = visit.page
+    page.route(f"**/page/{file}", lambda route: route.abort())
+    page.goto(f"{service.url}/?again")
+    expect(page.get_by_role("alert")).to_contain_text("Load it again")
+    page.unroute(f"**/page/{file}")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert page.evaluate("sessionStorage.getItem('reloads')") is None
