@@ -106,3 +106,4 @@ function switchTheme() {
 const place = document.getElementById("app");
 place.replaceChildren(); // what stood there until all had come
 render(html`<${App} />`, place);
+sessionStorage.removeItem("reloads");

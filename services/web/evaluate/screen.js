@@ -133,7 +133,8 @@ function tone(was, is, isMoreBetter) {
 }
 
 function Notices({ report }) {
-  return report.notices.length > 0 && html`<section class="card"><h2>${text.evaluate.notices}</h2><ul class="notices">${report.notices.map((notice) => html`<li key=${notice} lang="en">${notice}</li>`)}</ul></section>`;
+  return report.notices.length > 0 && html`<section class="card"><h2>${text.evaluate.notices}</h2>
+    ${text.service && html`<p class="muted small">${text.service.says}</p>`}<ul class="notices">${report.notices.map((notice) => html`<li key=${notice} lang="en">${notice}</li>`)}</ul></section>`;
 }
 
 const titleOf = ({ model, datasets: on }) => text.evaluate.of(text.models.number(model.number), on.map(({ name }) => name).join(", "));

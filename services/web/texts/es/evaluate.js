@@ -24,7 +24,7 @@ export const evaluate = {
   otherData: "No son las mismas filas: así, las cifras no se pueden comparar.",
   signers: "Exactitud por persona, la peor primero",
   noSigners: "Las fotos no dicen de quién son, así que nada se sabe de personas nuevas.",
-  trainedOn: "se entrenó con ella",
+  trainedOn: "de su entrenamiento",
   letters: "F1 por letra, la peor primero",
   letter: (precision, recall) => `Precisión ${precision}, exhaustividad ${recall}`,
   matrix: "Confusiones",
