@@ -86,7 +86,7 @@ function Lesson() {
       ${now.letters.map((letter, index) => html`<li key=${index} class=${tileClass(now, index)}
         aria-current=${index === now.index ? "step" : null}>${letter}</li>`)}
     </ol>
-    <div class="columns even">
+    <div class="columns even lesson">
       <div>
         <${Stage} onFound=${onFound} onProblem=${onProblem} marked=${advice.value.part}>
           ${reading.now.value?.letter && html`<p class="seen">${text.practice.seen} <strong>${reading.stable.value ?? reading.now.value.letter}</strong></p>`}
