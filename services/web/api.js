@@ -81,6 +81,33 @@ export async function call(method, path, options) {
   return answer.status === 204 ? null : answer.json();
 }
 
+/**
+ * Send a file and tell meanwhile how much of it has gone, which `fetch` does not.
+ *
+ * @param {string} path
+ * @param {Blob} file
+ * @param {string} type its media type
+ * @param {(share: number) => void} onSent
+ * @returns {Promise<object>} the JSON of the answer
+ * @throws {Problem}
+ */
+export function upload(path, file, type, onSent) {
+  return new Promise((resolve, reject) => {
+    const sending = new XMLHttpRequest();
+    sending.open("POST", path);
+    sending.responseType = "json";
+    sending.setRequestHeader("Content-Type", type);
+    if (apiKey.value) sending.setRequestHeader("Authorization", `Bearer ${apiKey.value}`);
+    sending.upload.onprogress = ({ loaded, total }) => onSent(loaded / total);
+    sending.onerror = () => reject(unreachable());
+    sending.onload = () => {
+      if (sending.status < 400) resolve(sending.response);
+      else reject(new Problem(sending.response ?? { status: sending.status, detail: `HTTP ${sending.status}` }));
+    };
+    sending.send(file);
+  });
+}
+
 /** Read all pages of a list, up to a number of items. */
 export async function list(path, limit = 500) {
   const items = [];

@@ -1,4 +1,6 @@
-"""Lists that are longer than what the page shows at once."""
+"""What is long: lists of more than the page shows at once, and files that take their time."""
+
+import base64
 
 import pytest
 from browsers import Visit
@@ -38,3 +40,22 @@ def test_a_long_list_of_jobs_goes_on(visit, service):
     expect(page.locator(".list .line")).to_have_count(n_shown)
     press(page, "More")
     expect(page.locator(".list .line").nth(n_shown)).to_be_visible()
+
+
+def test_an_archive_tells_how_much_of_it_was_sent(visit, service):
+    with service.client() as client:
+        client.post("/api/v1/datasets", json={"name": "sent"})
+    packed = base64.b64encode(pack_plain_pictures(2)).decode()
+    told = visit.page.evaluate(f"""async () => {{
+        const {{ addFiles }} = await import("/page/teach/adding.js");
+        const bytes = Uint8Array.from(atob("{packed}"), (letter) => letter.charCodeAt(0));
+        const told = [];
+        const file = (content, path) => ({{ file: new File([content], path), path }});
+        const files = [file(bytes, "a.zip"), file("x", "b.zip")];
+        await addFiles("sent", files, {{ label: null, signer: "" }}, (state) => told.push(state));
+        return told;
+    }}""")
+    assert max(state["underWay"] for state in told) > 0
+    last = told[-1]
+    assert (last["done"], last["underWay"], last["total"], last["nAdded"]) == (2, 0, 2, 2)
+    assert [refused["name"] for refused in last["refused"]] == ["b.zip"]

@@ -3,8 +3,13 @@
 import json
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from browsers import Visit
+
+from asl.core.hand import LETTERS
+from asl.core.synthetic.shapes import as_found, sample_named
+from asl.core.synthetic.signers import sample_hand
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +52,23 @@ def test_a_pause_adds_one_space_and_none_at_the_start(spell):
     assert spell([away, ["H", True, 800], ["I", True, 800], away, ["A", True, 800]]) == "HI A"
     assert spell([["H", True, 800], [None, False, 1000], ["I", True, 800]]) == "HI"
     assert spell([["H", True, 800], [None, True, 9000]]) == "H"
+
+
+def test_an_open_hand_is_told_from_every_letter(run):
+    rng = np.random.default_rng(1)
+    shown = {letter: [sample_hand(letter, rng) for _ in range(20)] for letter in LETTERS}
+    hands = {
+        letter: as_found([one.skeleton.joints @ one.turn.T for one in posed], rng) for letter, posed in shown.items()
+    }
+    hands["open"] = sample_named("open hand", 100, rng)
+    points = {name: (0.5 + 0.4 * found).reshape(len(found), 63).round(4).tolist() for name, found in hands.items()}
+    n_open = run(f"""
+        const {{ isOpen }} = await import('/page/live/openness.js');
+        const hands = Object.entries({json.dumps(points)});
+        const nOpen = (of) => of.filter((one) => isOpen(one, 480, 480)).length;
+        return Object.fromEntries(hands.map(([name, of]) => [name, nOpen(of)]));""")
+    assert n_open.pop("open") >= 85
+    assert sum(n_open.values()) <= 5
 
 
 def test_what_was_spelled_can_be_taken_back(spell):

@@ -6,6 +6,7 @@ import { number } from "../numbers.js";
 import { Code, Head, ProblemNote } from "../parts.js";
 import { text } from "../text.js";
 import { LetterCard } from "./letter.js";
+import { isOpen } from "./openness.js";
 import { PhotoReader } from "./photo.js";
 import { Reading } from "./reading.js";
 import { Speller } from "./speller.js";
@@ -49,7 +50,9 @@ function Camera() {
   const onFound = (found, camera) => {
     reading.send(found);
     const now = performance.now();
-    if (!isFluent.value) speller.see(found.points ? reading.stable.value : null, Boolean(found.points), now);
+    // An open hand ends a word as none does.
+    const isThere = Boolean(found.points) && !isOpen(found.points, found.width, found.height);
+    if (!isFluent.value) speller.see(found.points ? reading.stable.value : null, isThere, now);
     publish();
     if (now - lastFigures.current < FIGURES_EVERY_MS) return;
     lastFigures.current = now;

@@ -1,5 +1,5 @@
 // Photographs into a data set: one by one, from folders, or as archives.
-import { call, Problem, request } from "../api.js";
+import { call, Problem, upload } from "../api.js";
 import { text } from "../text.js";
 
 const AT_ONCE = 3;
@@ -28,20 +28,27 @@ export async function filesOf(source) {
 }
 
 /**
- * Add files; tells how far it is.
+ * Add files; tells how far it is: how many are done, and the shares of large ones that have been sent.
  *
  * @param {string} dataset
  * @param {Array<{file: File, path: string}>} files
  * @param {{label: string, signer: string}} usual for pictures that lie in no folder
- * @param {(state: {done: number, total: number, nAdded: number, nThere: number, refused: Array}) => void} tell
+ * @param {(state: {done: number, underWay: number, total: number, nAdded: number, nThere: number, refused: Array}) => void} tell
  */
 export async function addFiles(dataset, files, usual, tell) {
   const wanted = files.filter(({ path }) => PICTURE.test(path) || mediaType(path));
-  const state = { done: 0, total: wanted.length, nAdded: 0, nThere: 0, refused: [] };
+  const state = { done: 0, underWay: 0, total: wanted.length, nAdded: 0, nThere: 0, refused: [] };
   const queue = [...wanted];
   const work = async () => {
     for (let next = queue.shift(); next; next = queue.shift()) {
-      await addOne(dataset, next, usual, state).catch((error) => state.refused.push({ name: next.path, reason: error.message }));
+      let sent = 0;
+      const onSent = (share) => {
+        state.underWay += share - sent;
+        sent = share;
+        tell({ ...state });
+      };
+      await addOne(dataset, next, usual, state, onSent).catch((error) => state.refused.push({ name: next.path, reason: error.message }));
+      state.underWay -= sent;
       state.done += 1;
       tell({ ...state });
     }
@@ -51,14 +58,13 @@ export async function addFiles(dataset, files, usual, tell) {
   return state;
 }
 
-async function addOne(dataset, { file, path }, usual, state) {
+async function addOne(dataset, { file, path }, usual, state, onSent) {
   const type = mediaType(path);
   if (type) {
-    const answer = await request("POST", `/api/v1/datasets/${encodeURIComponent(dataset)}/archive`, { body: file, headers: { "Content-Type": type } });
-    const upload = await answer.json();
-    state.nAdded += upload.n_added;
-    state.nThere += upload.n_already_there;
-    state.refused.push(...upload.skipped);
+    const added = await upload(`/api/v1/datasets/${encodeURIComponent(dataset)}/archive`, file, type, onSent);
+    state.nAdded += added.n_added;
+    state.nThere += added.n_already_there;
+    state.refused.push(...added.skipped);
     return;
   }
   const folders = path.split("/").slice(0, -1);

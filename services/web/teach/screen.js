@@ -97,7 +97,7 @@ function OneDataset() {
 function UploadState() {
   const state = upload.value;
   if (!state) return null;
-  return html`<div role="status"><${Meter} value=${state.done} total=${state.total || 1} label=${text.teach.fromFiles} />
+  return html`<div role="status"><${Meter} value=${state.done + state.underWay} total=${state.total || 1} label=${text.teach.fromFiles} />
     <p class="small" data-testid="upload">${text.teach.uploaded(state.nAdded, state.nThere, state.refused.length)}</p>
     ${state.refused.length > 0 && html`<details><summary>${text.teach.refusedFiles}</summary><ul class="small muted">${state.refused.slice(0, 50).map((one) => html`<li key=${one.name}>${one.name}: ${one.reason}</li>`)}</ul></details>`}</div>`;
 }

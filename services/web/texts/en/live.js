@@ -61,7 +61,7 @@ export const photo = {
 export const word = {
   title: "The word being spelled",
   placeholder: "Hold a letter to add it",
-  how: "Hold a letter until its ring closes. Let go before the same letter again. Take the hand away for a space.",
+  how: "Hold a letter until its ring closes. Let go before the same letter again. For a space open it, or take it away.",
   space: "Space",
   backspace: "Delete",
   undo: "Undo",

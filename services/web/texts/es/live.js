@@ -61,7 +61,7 @@ export const photo = {
 export const word = {
   title: "La palabra que se deletrea",
   placeholder: "Mantén una letra para añadirla",
-  how: "Mantén una letra hasta que se cierre su anillo. Para repetir la misma letra, suéltala antes. Retira la mano para dejar un espacio.",
+  how: "Mantén una letra hasta que se cierre su anillo. Para repetir la misma letra, suéltala antes. Para dejar un espacio, abre la mano o retírala.",
   space: "Espacio",
   backspace: "Borrar",
   undo: "Deshacer",
