@@ -40,8 +40,7 @@ def _measure(browser, url):
     with Visit(browser, url, permissions=["camera"]) as visit:
         visit.page.wait_for_load_state("networkidle")
         pictures = sum(size for address, size in visit.sizes.items() if "/samples/" in address)
-        others = sum(visit.sizes.values()) - pictures
-        print(f"first load       {others / 1000:.0f} kB, and {pictures / 1000:.0f} kB of pictures")
+        print(f"first load       {sum(visit.sizes.values()) / 1000:.0f} kB, {pictures / 1000:.0f} kB of them pictures")
         started = time.perf_counter()
         visit.page.get_by_role("button", name="Start the camera").click()
         visit.page.wait_for_selector(".letter:not(.unsure)", timeout=60_000)

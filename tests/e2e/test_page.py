@@ -22,8 +22,8 @@ def test_the_first_load_is_small_and_from_here_alone(visit, service):
     visit.page.wait_for_load_state("networkidle")
     assert visit.hosts == {f"127.0.0.1:{service.port}"}
     assert not visit.complaints
-    pictures = sum(size for url, size in visit.sizes.items() if "/page/samples/" in url)
-    assert 0 < sum(visit.sizes.values()) - pictures <= FIRST_LOAD_LIMIT_BYTES
+    assert [url for url in visit.sizes if "/page/samples/small/" in url]
+    assert sum(visit.sizes.values()) <= FIRST_LOAD_LIMIT_BYTES
     assert not [url for url in visit.requests if "vision" in url or "landmarker" in url]
 
 

@@ -21,7 +21,7 @@ export function PhotoReader({ onCamera }) {
           ? html`<img class="photo" src=${picture.value.url} alt=${picture.value.name} />`
           : html`<div class="welcome">
               <div class="hands" aria-hidden="true">${["A", "S", "L"].map((letter) => html`<img key=${letter}
-                src="/page/samples/${letter}.jpg" alt="" width="120" height="120" />`)}</div>
+                src="/page/samples/small/${letter}.jpg" alt="" width="120" height="120" />`)}</div>
               <p>${text.live.welcome}</p>
             </div>`}
       </div>
@@ -39,7 +39,7 @@ export function PhotoReader({ onCamera }) {
       <h2>${text.photo.samples}</h2>
       <div class="sample-strip">${LETTERS.map((letter) => html`<button key=${letter} class="sample"
         aria-label=${text.photo.sample(letter)} onClick=${() => readSample(letter)}>
-        <img src="/page/samples/${letter}.jpg" alt="" loading="lazy" width="84" height="84" /><span>${letter}</span></button>`)}</div>
+        <img src="/page/samples/small/${letter}.jpg" alt="" loading="lazy" width="84" height="84" /><span>${letter}</span></button>`)}</div>
       <p class="muted small">${text.photo.drawn}</p>
     </section>`;
 }

