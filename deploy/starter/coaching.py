@@ -60,13 +60,15 @@ class _Hands(NamedTuple):
 
 def main(data: Path) -> None:
     """Write the ranges, and print how good they are for sources that had no part in them."""
-    rows = concatenate([read_landmarks(path, "file") for path in sorted(data.glob("landmarks/*.npz"))])
+    tested = [read_landmarks(path, "file") for path in sorted(data.glob("landmarks/*.npz"))]
+    more = [read_landmarks(path, "original") for path in sorted(data.glob("landmarks_train_only/*.npz"))]
+    rows = concatenate([*tested, *more])
     hands = _measured(rows.take(rank_in_class(rows, _SEED) < _N_ROWS))
     known = coaching.fit(*hands)
     plain = {letter: [np.round(side, _DIGITS).tolist() for side in usual] for letter, usual in _sides(known).items()}
     _FILE.write_text(json.dumps({"letters": plain}, separators=(",", ":")) + "\n", encoding="utf-8")
     sys.stdout.write(f"made {_FILE}\n")
-    for source in np.unique(hands.sources):
+    for source in np.unique(np.concatenate([part.group for part in tested])):
         others = coaching.fit(*(values[hands.sources != source] for values in hands))
         own = _Hands(*(values[hands.sources == source] for values in hands))
         told = f"{_false_share(own, others):.3f} of right hands told something, {_right_share(own, others)}"
@@ -78,8 +80,11 @@ def _measured(rows: Dataset) -> _Hands:
     return _Hands(coaching.measure(rows.landmarks, rows.is_left, rows.image_size), rows.letters, rows.group)
 
 
-def _sides(known: References) -> dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    return {letter: (usual.low.astype(float), usual.high.astype(float)) for letter, usual in known.items()}
+def _sides(known: References) -> dict[str, list[NDArray[np.float64]]]:
+    return {
+        letter: [side.astype(float) for side in (usual.low, usual.middle, usual.high)]
+        for letter, usual in known.items()
+    }
 
 
 def _false_share(own: _Hands, known: References) -> float:

@@ -19,15 +19,17 @@ from asl.core.coaching_words import advise
 from asl.core.features import compute_features
 from asl.core.hand import Hand
 
-RANGE: Final = (0.1, 0.9)
+RANGE: Final = (0.075, 0.925)
 """Quantiles between which a letter's usual hands lie."""
 _N_NEAREST: Final = 3
 _FILE: Final = "coaching.json"
 _N_TOLD: Final = 3
 _STRAIGHT_DEGREES: Final = 60.0
 """A finger that is bent less in its two outer joints counts as straight."""
+_STRAIGHT_IN_LETTER_DEGREES: Final = 45.0
+"""A letter in which half of the hands bend a finger less wants it straight."""
 _FOLDED_DEGREES: Final = 110.0
-"""One that is bent more, as folded."""
+"""One in which half bend it more wants it folded."""
 
 # Where `asl.core.geometry.measure` has what is needed of a hand.
 _POINTS: Final = slice(0, 60)
@@ -82,6 +84,8 @@ class LetterRange:
 
     low: NDArray[np.float32]
     """(n_measures,) float32"""
+    middle: NDArray[np.float32]
+    """(n_measures,) float32, the median: what the letter asks for, in words."""
     high: NDArray[np.float32]
     """(n_measures,) float32"""
 
@@ -199,8 +203,8 @@ def references() -> References:
     """Read the letters' usual hands that come with the package."""
     text = (resources.files("asl.assets") / _FILE).read_text(encoding="utf-8")
     return {
-        letter: LetterRange(np.array(low, np.float32), np.array(high, np.float32))
-        for letter, (low, high) in json.loads(text)["letters"].items()
+        letter: LetterRange(*(np.array(side, np.float32) for side in usual))
+        for letter, usual in json.loads(text)["letters"].items()
     }
 
 
@@ -217,11 +221,11 @@ def fit(values: NDArray[np.float32], letters: NDArray[np.str_], sources: NDArray
         rows = letters == letter
         _, source, counts = np.unique(sources[rows], return_inverse=True, return_counts=True)
         weights = (1 / counts)[source]
-        low, high = (
+        quantiles = (
             np.array([np.quantile(column, q, weights=weights, method="inverted_cdf") for column in values[rows].T])
-            for q in RANGE
+            for q in (RANGE[0], 0.5, RANGE[1])
         )
-        found[str(letter)] = LetterRange(low.astype(np.float32), high.astype(np.float32))
+        found[str(letter)] = LetterRange(*(side.astype(np.float32) for side in quantiles))
     return found
 
 
@@ -236,12 +240,12 @@ def _change(place: int, values: NDArray[np.float32], usual: LetterRange) -> Chan
     if MEASURES[place].part is HandPart.INDEX_AND_MIDDLE:
         # The index finger's tip belongs on the thumb's side of the middle finger's, unless they cross.
         apart = values[_TIPS_APART]
-        if place == _TIPS_APART and usual.low[place] < 0 and is_too_much:
+        if place == _TIPS_APART and usual.middle[place] < 0 and is_too_much:
             return Change.CROSS
         return Change.UNCROSS if apart < min(_CROSSED, usual.low[_TIPS_APART]) else change
     # A finger that is bent in the letter too is not to be straight, and one that is only curved not to be folded.
-    if change is Change.STRAIGHTEN and usual.high[place] >= _STRAIGHT_DEGREES:
+    if change is Change.STRAIGHTEN and usual.middle[place] >= _STRAIGHT_IN_LETTER_DEGREES:
         return Change.OPEN
-    if change is Change.FOLD and usual.low[place] + usual.high[place] < 2 * _FOLDED_DEGREES:
+    if change is Change.FOLD and usual.middle[place] < _FOLDED_DEGREES:
         return Change.CURVE
     return change
