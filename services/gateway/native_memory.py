@@ -18,7 +18,7 @@ _M_MMAP_THRESHOLD: Final = -3
 def bound() -> None:
     """Keep little of what large pictures took; only glibc has this switch, and other systems are left alone.
 
-    By itself glibc has each thread keep up to twice of the largest piece that was ever freed, up to 64 MiB: odd pictures
+    By itself glibc has each thread keep up to twice the largest piece that was ever freed, 64 MiB at most: odd pictures
     are rare, and so memory grew for hours (deploy/decisions/0008).
     """
     if platform.libc_ver()[0] == "glibc":
