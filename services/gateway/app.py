@@ -16,7 +16,7 @@ from fastapi_offline import FastAPIOffline
 from asl.errors import AslError
 from asl.infra import logs, traces
 from asl.infra.settings import Settings, load_settings, unknown_names
-from services.gateway import errors, startup
+from services.gateway import errors, native_memory, startup
 from services.gateway.dependencies import DependencyWatch
 from services.gateway.limits import JSON_BYTES, BodyLimit, path_limits
 from services.gateway.metrics import Metrics, RequestMetrics
@@ -131,6 +131,7 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
         # keep all cores at work already.
         torch.set_num_threads(1)
         sys.setswitchinterval(_SWITCH_S)
+        native_memory.bound()
         for name, nearest in unknown_names().items():
             _log.warning("unknown setting", name=name, did_you_mean=nearest)
         app.state.gateway = gateway = await asyncio.to_thread(startup.load, settings)

@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -85,10 +85,14 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http" or not _has_body(scope):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = _Body(scope, receive, send, self._limit_of(scope), self._grace_s)
+        headers = dict(reversed(scope["headers"]))  # of several of one name the first counts
+        if b"transfer-encoding" not in headers and headers.get(b"content-length", b"0") == b"0":
+            await self._app(scope, receive, send)
+            return
+        body = _Body(headers, receive, send, self._limit_of(scope), self._grace_s)
         await self._app(scope, body.receive, body.send)
 
     def _limit_of(self, scope: Scope) -> int:
@@ -99,14 +103,17 @@ class BodyLimit:
 class _Body:
     """One request's body: how much of it came, and whether all did."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, max_bytes: int, grace_s: float) -> None:
+    def __init__(
+        self, headers: Mapping[bytes, bytes], receive: Receive, send: Send, max_bytes: int, grace_s: float
+    ) -> None:
         self._receive = receive
         self._send = send
         self._max_bytes = max_bytes
         self._grace_s = grace_s
         self._waited_s = 0.0
-        self._declared = _declared_length(scope)
-        self._awaits_continue = "expect" in Headers(scope=scope)
+        length = headers.get(b"content-length", b"")
+        self._declared = int(length) if length.isdigit() else 0
+        self._awaits_continue = b"expect" in headers
         self._n_bytes = 0
         self._is_complete = False
         self._closes = False
@@ -162,13 +169,3 @@ class _Body:
         limit = self._n_bytes + 2 * self._max_bytes  # and no longer than _LINGER_S
         while not self._is_complete and self._n_bytes <= limit:
             await self._next()
-
-
-def _has_body(scope: Scope) -> bool:
-    headers = Headers(scope=scope)
-    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
-
-
-def _declared_length(scope: Scope) -> int:
-    length = Headers(scope=scope).get("content-length", "")
-    return int(length) if length.isdecimal() else 0

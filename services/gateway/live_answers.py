@@ -1,7 +1,6 @@
 """The server's messages of a live stream as JSON.
 
-Readings are put together by hand: pydantic would take longer over one than the classifier. A test holds them to
-`asl.contracts.LiveReading`.
+Readings are put together by hand, as `hand_answers` tells. A test holds them to `asl.contracts.LiveReading`.
 """
 
 import json
@@ -13,9 +12,9 @@ from numpy.typing import NDArray
 
 from asl.contracts import Explanation, Handedness, NoLetter
 from asl.core.classifier import Classifier
-from asl.core.hand import MOTION_LETTERS
 from asl.core.smoothing import Change
 from asl.errors import AslError
+from services.gateway.hand_answers import HandWriter
 
 _DIGITS: Final = 4
 """Of confidences, as in answers over HTTP."""
@@ -27,9 +26,8 @@ class ReadingWriter:
 
     def __init__(self, classifier: Classifier) -> None:
         self.classifier = classifier
-        self._letters = [json.dumps(name) for name in classifier.label_names]
-        self._moves = ["true" if name in MOTION_LETTERS else "false" for name in classifier.label_names]
-        self._tail = f',"model_version":{json.dumps(classifier.version)}}}'
+        self._hands = HandWriter(classifier)
+        self._tail = f',"model_version":{self._hands.version}}}'
 
     def write(
         self,
@@ -53,22 +51,9 @@ class ReadingWriter:
             mirrored: The picture is a mirror image.
             explanation: What of the hand differs from the letter, where that was asked for.
         """
-        letters = self._letters
-        alternatives = ",".join(
-            [f'{{"letter":{letters[index]},"confidence":{p}}}' for index, p in zip(best, probabilities, strict=True)]
-        )
-        first = best[0]
-        if reason is None:
-            read = f'"letter":{letters[first]},"confidence":{probabilities[0]}'
-            why = f'"needs_motion":{self._moves[first]},"reason":null'
-        else:
-            read, why = '"letter":null,"confidence":0', f'"needs_motion":false,"reason":"{reason}"'
-        if explanation is not None:
-            why += f',"explanation":{explanation.model_dump_json()}'
-        return (
-            f'{{"type":"reading","seq":{answer.seq},{read},"handedness":"{_MIRRORED[side] if mirrored else side}",'
-            f'"alternatives":[{alternatives}],{why},{answer.text}{self._tail}'
-        )
+        shown = self._hands.write(probabilities, best, _MIRRORED[side] if mirrored else side, reason)
+        why = "" if explanation is None else f'"explanation":{explanation.model_dump_json()},'
+        return f'{{"type":"reading","seq":{answer.seq},{shown},{why}{answer.text}{self._tail}'
 
     def write_no_hand(self, answer: "Answer") -> str:
         """Write that no hand was found."""

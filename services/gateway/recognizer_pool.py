@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from enum import IntEnum
+from functools import partial
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from asl.errors import Busy, DeadlineExceeded
@@ -173,15 +174,25 @@ class RecognizerPool(Generic[_R]):
             heapq.heapify(self._waiting)
 
     def _work(self) -> None:
-        while (call := self._next()) is not None:
-            # Never empty: there are as many as threads. The last one used comes first, its networks still in the cache.
-            recognizer = self._idle.pop()
-            took_s = call.run(recognizer)
-            self._idle.append(recognizer)
-            with self._changed:
-                self._n_working -= 1
-                if took_s is not None:
-                    self._mean_s += _WEIGHT * (took_s - self._mean_s)
+        while self._do_next():
+            pass  # a thread that waits for the next call keeps nothing of the last one: it may be a picture of many MB
+
+    def _do_next(self) -> bool:
+        """Wait for a call and do it; returns False at the end."""
+        call = self._next()
+        if call is None:
+            return False
+        # Never empty: there are as many as threads. The last one used comes first, its networks still in the cache.
+        recognizer = self._idle.pop()
+        took_s = call.run(recognizer)
+        self._idle.append(recognizer)
+        with self._changed:
+            self._n_working -= 1
+            if took_s is not None:
+                self._mean_s += _WEIGHT * (took_s - self._mean_s)
+        # Only now: who is told may call again at once, and finds this place.
+        call.tell()
+        return True
 
     def _next(self) -> "_Call[_R] | None":
         with self._changed:
@@ -199,6 +210,8 @@ class _Call(Generic[_R]):
         self._work = work
         self.future = future
         self.priority = priority
+        self.tell: Callable[[], None] = _nothing
+        """Tells the caller what came of the work, once it is done."""
 
     def run(self, recognizer: _R) -> float | None:
         """Do the work; returns the seconds that it took, None where nobody waits for it any more."""
@@ -206,16 +219,18 @@ class _Call(Generic[_R]):
             return None
         began = time.perf_counter()
         try:
-            result = self._work(recognizer)
+            self.tell = partial(self.future.set_result, self._work(recognizer))
         except BaseException as error:  # noqa: BLE001 - it is the caller's
-            self.future.set_exception(error)
-        else:
-            self.future.set_result(result)
+            self.tell = partial(self.future.set_exception, error)
         return time.perf_counter() - began
 
     def refuse(self) -> None:
         if self.future.set_running_or_notify_cancel():
             self.future.set_exception(_busy())
+
+
+def _nothing() -> None:
+    pass
 
 
 def _busy() -> Busy:

@@ -4,17 +4,17 @@ import contextlib
 import os
 import re
 import time
-from typing import Any, Final
+from typing import Final
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway import errors
 
 REQUEST_ID_HEADER: Final = "X-Request-ID"
-_ACCEPTED_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
+_ID_NAME: Final = REQUEST_ID_HEADER.lower().encode()
+_ACCEPTED_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 _CLIENT_LEFT: Final = 499  # nginx's status for "client closed request"; only ever in the log
 _UNFORESEEN: Final = 1011  # RFC 6455's close code for it
 _QUIET_PATHS: Final = frozenset({"/healthz", "/readyz"})
@@ -32,6 +32,7 @@ class RequestLog:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._log = _log.bind()  # once: a call of structlog's own does so each time
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -49,7 +50,7 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+                message["headers"] = [*message.get("headers", ()), (_ID_NAME, request_id.encode())]
             await send(message)
 
         try:
@@ -61,7 +62,7 @@ class RequestLog:
             if status != _CLIENT_LEFT:
                 raise  # an answer has begun: only closing the connection can tell the client
             await errors.http_problem(500, scope)(scope, receive, send_with_id)
-        _write_line(scope, status, started, request_id)
+        self._write_line(scope, status, started, request_id)
 
     async def _follow(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one WebSocket; what its route leaves in `state.live` is told in its line."""
@@ -77,23 +78,22 @@ class RequestLog:
         told = scope["state"].get("live", {})
         _log.info("websocket", path=_path_of(scope), **told, ms=_ms_since(started), request_id=request_id)
 
+    def _write_line(self, scope: Scope, status: int, started: float, request_id: str) -> None:
+        if status < 400 and scope["path"] in _QUIET_PATHS:
+            return
+        self._log.info(
+            "request",
+            method=scope["method"],
+            path=_path_of(scope),
+            status=int(status),
+            ms=_ms_since(started),
+            request_id=request_id,
+        )
+
 
 def _request_id(scope: Scope) -> str:
-    given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
-    return given if _ACCEPTED_ID.fullmatch(given) else os.urandom(16).hex()
-
-
-def _write_line(scope: Scope, status: int, started: float, request_id: str) -> None:
-    if status < 400 and scope["path"] in _QUIET_PATHS:
-        return
-    line: dict[str, Any] = {
-        "method": scope["method"],
-        "path": _path_of(scope),
-        "status": int(status),
-        "ms": _ms_since(started),
-        "request_id": request_id,
-    }
-    _log.info("request", **line)
+    given = next((value for name, value in scope["headers"] if name == _ID_NAME), b"")
+    return given.decode() if _ACCEPTED_ID.fullmatch(given) else os.urandom(16).hex()
 
 
 def _path_of(scope: Scope) -> str:

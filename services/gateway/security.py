@@ -20,6 +20,7 @@ from services.gateway.startup import Gateway, gateway_of
 STATUSES: Final = (401, 403, 429, 503)
 """With which `allow` may refuse a call, for `errors.documented`."""
 
+_ALL: Final = frozenset(Scope)
 _BEARER: Final = HTTPBearer(auto_error=False, description="An API key; none is needed on a machine of one's own.")
 _HINT: Final = "Send a key as the header 'Authorization: Bearer KEY'; the operator makes one with: asl key create"
 
@@ -52,7 +53,7 @@ def allow(scope: Scope) -> Callable[..., Awaitable[Principal]]:
 
 async def admit(request: Request, scope: Scope) -> Principal:
     """Do as the dependency of `allow` does, for a route that reads its calls by itself."""
-    given = await _BEARER(request)
+    given = await _BEARER(request) if gateway_of(request).keys_required else None
     return await identify(request, given.credentials if given else None, scope)
 
 
@@ -89,8 +90,8 @@ class _Desk:
 async def _look_up(connection: HTTPConnection, secret: str | None, *, is_call: bool) -> Principal:
     gateway = gateway_of(connection)
     limit = gateway.settings.max_unfinished_jobs
-    if not gateway.settings.keys_required:
-        return Principal(keys.LOCAL_TENANT, keys.LOCAL_TENANT, frozenset(Scope), limit)
+    if not gateway.keys_required:
+        return Principal(keys.LOCAL_TENANT, keys.LOCAL_TENANT, _ALL, limit)
     if not secret:
         raise Unauthenticated("expected an API key, found none", hint=_HINT)
     desk = _desk_of(connection, gateway)

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from asl.contracts import Recognition, RecognitionOptions
 from asl.core.classifier import Classifier, load_classifier, starter_path
 from asl.core.recognition import DEFAULTS, Recognizer
 from asl.errors import AslError, ModelNotLoaded, Unavailable
+from services.gateway.hand_answers import HandWriter
 
 NOT_LOADED_HINT: Final = "The operator finds the reason at /readyz and in the log."
 
@@ -31,6 +33,11 @@ class ServedModel:
     source: Source
     number: int | None = None
     """In the registry, of a production model."""
+
+    @cached_property
+    def writer(self) -> HandWriter:
+        """What writes its answers to calls without parameters."""
+        return HandWriter(self.classifier)
 
 
 class Serving:

@@ -4,6 +4,7 @@ import contextlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Final, cast
 
@@ -44,6 +45,11 @@ class Gateway:
     sequences: SequenceModels = field(default_factory=load_sequence_models)
     follower: ModelFollower | None = None
     landmarker_problem: AslError | None = None
+
+    @cached_property
+    def keys_required(self) -> bool:
+        """Whether calls need an API key; the settings find it out from paths each time."""
+        return self.settings.keys_required
 
     @property
     def model_version(self) -> str | None:

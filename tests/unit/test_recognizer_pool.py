@@ -1,6 +1,8 @@
 """The pool's promises, with recognizers that a test holds back."""
 
 import asyncio
+import contextlib
+import weakref
 from collections.abc import Callable
 from threading import Event, get_ident
 from typing import Any
@@ -103,6 +105,41 @@ def test_beyond_the_queue_is_busy_and_room_comes_back(n_threads: int) -> None:
     asyncio.run(calls())
     pool.close()
     assert pool.n_calls == 0
+
+
+def test_who_calls_again_at_once_finds_the_place_that_the_answer_left() -> None:
+    recognizer = HeldBack()
+    recognizer.release.set()
+    pool = RecognizerPool([recognizer], n_waiting=0)
+
+    async def calls() -> None:
+        for data in (b"A", b"") * 100:  # answers and errors
+            with contextlib.suppress(ImageEmpty):
+                await recognize(pool, data)
+            assert pool.n_calls == 0
+
+    asyncio.run(calls())
+    pool.close()
+    assert len(recognizer.asked) == 200
+
+
+def test_a_picture_is_let_go_with_its_answer() -> None:
+    class Picture:
+        """Of these, unlike of bytes, it can be told whether they are still there."""
+
+    pool = RecognizerPool([HeldBack()], n_waiting=0)
+
+    async def call() -> weakref.ref[Picture]:
+        picture = Picture()
+        await pool.run(lambda _: id(picture))
+        return weakref.ref(picture)
+
+    async def calls() -> None:
+        reference = await call()
+        await _until(lambda: reference() is None)
+
+    asyncio.run(calls())
+    pool.close()
 
 
 def test_fewer_may_wait_the_longer_calls_take() -> None:

@@ -7,7 +7,7 @@ from fastapi.responses import Response
 from pydantic import ValidationError
 
 from asl.contracts import LandmarksRequest, Recognition, RecognitionOptions, Scope
-from asl.core.recognition import DEFAULTS, hand_of, read
+from asl.core.recognition import hand_of, read
 from services.gateway import errors
 from services.gateway.answers import as_json, outcome_of
 from services.gateway.plain_calls import PlainCallRoute, with_short_way
@@ -25,10 +25,13 @@ async def _recognize_plain_landmarks(request: Request) -> Response | None:
     if request.scope["query_string"] or media_type != _JSON:
         return None
     try:
-        hand = LandmarksRequest.model_validate_json(await request.body())
+        hand = hand_of(LandmarksRequest.model_validate_json(await request.body()))
     except ValidationError:
         return None
-    return await recognize_landmarks(request, await admit(request, Scope.RECOGNIZE), hand, DEFAULTS)
+    await admit(request, Scope.RECOGNIZE)
+    answer, reason = gateway_of(request).serving.current.writer.read(hand)
+    request.state.outcomes = (reason or "letter",)
+    return Response(answer, media_type=_JSON)
 
 
 @router.post(

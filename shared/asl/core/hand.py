@@ -34,6 +34,8 @@ MOTION_LETTERS: Final = frozenset("JZ")
 """Letters that are movements; a still picture shows only how they start."""
 
 _USUAL_ASPECT: Final = 4 / 3
+_USUAL_UNITS: Final = np.array([_USUAL_ASPECT, 1, _USUAL_ASPECT], np.float32)
+_AS_IT_IS, _MIRRORED = np.array([[1, 1, 1], [-1, 1, 1]], np.float32)
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,10 @@ def square_units(image_size: NDArray[np.int32]) -> NDArray[np.float32]:
         (n, 1, 3) float32: x and z are in widths of the picture, y in heights; all become heights.
     """
     width, height = image_size.astype(np.float32).T
-    units = np.ones((len(image_size), 1, 3), np.float32)
-    is_known = (width > 0) & (height > 0)
-    units[:, 0, ::2] = np.where(is_known, width / np.where(is_known, height, 1), _USUAL_ASPECT)[:, None]
+    units = np.full((len(image_size), 1, 3), _USUAL_UNITS)
+    # Each call of numpy counts where there is one hand.
+    is_known = np.minimum(width, height) > 0
+    np.divide(width[:, None], height[:, None], out=units[:, 0, ::2], where=is_known[:, None])
     return units
 
 
@@ -91,6 +94,5 @@ def mirrored_to_right(landmarks: NDArray[np.float32], is_left: NDArray[np.bool_]
     Returns:
         (n, 21, 3), a new array.
     """
-    signs = np.ones((len(landmarks), 1, 3), landmarks.dtype)
-    signs[is_left, 0, 0] = -1
+    signs: NDArray[np.float32] = np.where(is_left[:, None, None], _MIRRORED, _AS_IT_IS)
     return landmarks * signs

@@ -51,7 +51,9 @@ class PlainNetwork:
         """
         values = features * self._scale + self._shift
         for layer in self._hidden:
-            answer = np.maximum(values @ layer.weights + layer.bias, 0)
+            answer = values @ layer.weights
+            answer += layer.bias
+            np.maximum(answer, 0, out=answer)
             if layer.carries:
                 answer += values if layer.shortcut is None else values @ layer.shortcut
             values = answer
