@@ -1,6 +1,7 @@
 """What the images and configuration of the full stack promise, read in their files."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -131,6 +132,24 @@ def test_secrets_are_made_once_random_and_private(tmp_path):
     assert len(set(values.values())) == 4
     example = (REPOSITORY / "deploy" / "env.example").read_text()
     assert all(f"\n{name}=\n" in example for name in values)
+
+
+def test_what_is_missing_for_make_up_is_told_by_its_name():
+    assert "docker is not on this machine" in _need_docker(PATH="/nowhere")
+    said = _need_docker(DOCKER_HOST="unix:///nowhere.sock")
+    assert re.search("docker is not on|docker has no Compose|no Docker engine answers: .*nowhere.sock", said)
+
+
+def _need_docker(**environment):
+    tried = subprocess.run(
+        [REPOSITORY / "deploy" / "need-docker.sh"],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert tried.returncode == 1
+    return tried.stderr
 
 
 def test_every_variable_is_in_the_example():
