@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -19,6 +18,7 @@ REPOSITORY = Path(__file__).parents[2]
 IMAGES = REPOSITORY / "deploy" / "images"
 COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
 STACK = COMPOSE["services"]
+WATCHING = yaml.safe_load((REPOSITORY / "deploy" / "observability.yml").read_text())["services"]
 DOCKERFILE = (IMAGES / "Dockerfile").read_text()
 NGINX = (REPOSITORY / "deploy" / "nginx" / "nginx.conf").read_text()
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
@@ -172,6 +172,28 @@ def test_rules_and_dashboard_ask_for_figures_that_there_are():
     assert set(re.findall(r"\basl:[\w:]+", drawn)) <= recorded
 
 
+def test_grafana_finds_the_dashboard_and_each_panel_its_source_and_place():
+    folder = REPOSITORY / "deploy" / "observability" / "grafana"
+    mounts = dict(volume.split(":")[:2] for volume in WATCHING["grafana"]["volumes"])
+    assert mounts["./deploy/observability/grafana/datasource.yml"] == "/etc/grafana/provisioning/datasources/asl.yml"
+    assert mounts["./deploy/observability/grafana/dashboards.yml"] == "/etc/grafana/provisioning/dashboards/asl.yml"
+    (provider,) = yaml.safe_load((folder / "dashboards.yml").read_text())["providers"]
+    shown = Path(mounts["./deploy/observability/grafana/dashboard.json"])
+    assert (str(shown.parent), shown.suffix) == (provider["options"]["path"], ".json")
+    (source,) = yaml.safe_load((folder / "datasource.yml").read_text())["datasources"]
+    assert set(WATCHING["prometheus"]["networks"]) & set(WATCHING["grafana"]["networks"])
+    assert source["url"] == "http://prometheus:9090"
+
+    panels = json.loads((folder / "dashboard.json").read_text())["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    for panel in panels:
+        for part in (panel, *panel["targets"]):
+            assert part["datasource"] == {"type": source["type"], "uid": source["uid"]}
+    cells = [cell for panel in panels for cell in _cells(panel["gridPos"])]
+    assert len(set(cells)) == len(cells), "two panels lie on each other"
+    assert max(x for x, _ in cells) < 24
+
+
 def test_every_alert_says_what_to_do_and_is_tested():
     folder = REPOSITORY / "deploy" / "observability"
     groups = yaml.safe_load((folder / "rules.yml").read_text())["groups"]
@@ -182,14 +204,18 @@ def test_every_alert_says_what_to_do_and_is_tested():
         assert f'alertname="{alert["alert"]}"' in tests
 
 
-def test_alerts_fire_when_they_should():
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("no promtool (Debian's package prometheus has it): the alerts were not tried")
+def test_alerts_fire_when_they_should(prometheus):
     folder = REPOSITORY / "deploy" / "observability"
     for words in (["check", "rules", "rules.yml"], ["test", "rules", "rules_test.yml"]):
-        tried = subprocess.run([promtool, *words], cwd=folder, capture_output=True, text=True, check=False)
+        tried = subprocess.run(
+            [prometheus / "promtool", *words], cwd=folder, capture_output=True, text=True, check=False
+        )
         assert tried.returncode == 0, tried.stdout + tried.stderr
+
+
+def _cells(place):
+    for x in range(place["x"], place["x"] + place["w"]):
+        yield from ((x, y) for y in range(place["y"], place["y"] + place["h"]))
 
 
 def _nginx_lid(path):
