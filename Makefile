@@ -47,12 +47,13 @@ chaos: setup ## Kill, freeze, overload and feed damaged images to it, and accoun
 	ASL_CHAOS=long $(BIN)/pytest tests/chaos tests/e2e/test_guide.py tests/e2e/test_mutated_images.py tests/e2e/test_openapi.py
 
 up: ## Build and start the full stack with Docker; secrets are made once, in .env
+	@deploy/need-docker.sh
 	deploy/make-env.sh .env
 	CODE_VERSION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) docker compose up --detach --wait --build
 	@echo "up; a key to call it with: docker compose exec gateway asl key create NAME"
 
 down: ## Stop the full stack; its data stay
-	docker compose down
+	docker compose down --remove-orphans
 
 logs: ## Follow the full stack's logs
 	docker compose logs --follow --tail 100

@@ -5,9 +5,16 @@ set -eu
 folder=$1
 compose=${COMPOSE:-docker compose}
 test -s "$folder/database.dump" && test -s "$folder/objects.tar"
-if [ -n "$($compose ps --quiet gateway)" ]; then
-    echo "the gateway runs: this would pull the data from under it; first: make down" >&2
+# Without secrets nothing starts; those of an .env that is there stay.
+[ -n "${COMPOSE:-}" ] || "$(dirname "$0")/make-env.sh" .env
+if [ -n "$($compose ps --quiet gateway worker-cpu worker-gpu dispatcher)" ]; then
+    echo "the platform runs: this would pull the data from under it; first: make down" >&2
     exit 1
+fi
+# On a new machine our image is not there yet, and nobody has it but us.
+image=asl-platform/gateway
+if $compose config --images migrate | grep -qx "$image" && ! docker image inspect "$image" >/dev/null 2>&1; then
+    CODE_VERSION=$(git rev-parse HEAD 2>/dev/null || echo unknown) $compose build gateway
 fi
 $compose up --detach --wait postgres
 $compose exec -T postgres pg_restore --username asl --dbname asl --clean --if-exists --single-transaction <"$folder/database.dump"

@@ -16,6 +16,10 @@ import locks
 _PIP_AUDIT: Final = (sys.executable, "-m", "pip_audit", "--format", "json", "--progress-spinner", "off")
 # The locks are complete: nothing is resolved, and nothing is downloaded.
 _OPTIONS: Final = ("--require-hashes", "--disable-pip")
+_HINT: Final = (
+    "Run it where https://pypi.org and https://api.osv.dev answer, or name a mirror of OSV's API:"
+    " python deploy/supply-chain/audit.py --osv-url URL"
+)
 VULNERABLE: Final = 1
 NOT_AUDITED: Final = 2
 
@@ -64,6 +68,7 @@ def main() -> None:
         sys.stdout.write(f"VULNERABLE: {name} {version}: {', '.join(found)}\n")
     if unknown:
         sys.stdout.write(f"NOT AUDITED: {len(unknown)} of {len(findings) + len(unknown)}: {', '.join(unknown)}\n")
+        sys.stdout.write(f"That is no good news: nobody knows of these. {_HINT}\n")
     sys.stdout.write(f"{len(findings)} packages looked up, {len(vulnerable)} with known vulnerabilities\n")
     sys.exit(VULNERABLE if vulnerable else NOT_AUDITED if unknown else 0)
 

@@ -1,8 +1,10 @@
 """What tests of commands share."""
 
 import os
+import shutil
 import sys
 import warnings
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -57,3 +59,14 @@ def chart_tools():
         if os.environ.get("CI"):
             raise
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def prometheus():
+    """The folder of the programs prometheus and promtool."""
+    if program := shutil.which("prometheus"):
+        return Path(program).parent
+    why = "no prometheus (Debian's package of this name): rules and dashboard were not tried"
+    if os.environ.get("CI"):
+        pytest.fail(why)
+    pytest.skip(why)

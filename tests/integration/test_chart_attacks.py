@@ -66,7 +66,8 @@ def test_no_secret_stands_in_a_manifest(pods, manifests):
     for template in pods:
         (container,) = template["spec"]["containers"]
         for variable in container["env"]:
-            if re.search("SECRET|ACCESS_KEY|DATABASE_URL|REDIS_URL|PASSWORD", variable["name"]):
+            assert not re.search("://[^/]*:[^/]*@", variable.get("value", "")), "an address with a password"
+            if re.search("SECRET|ACCESS_KEY|API_KEY|TOKEN|DATABASE_URL|REDIS_URL|PASSWORD", variable["name"]):
                 assert variable.keys() == {"name", "valueFrom"}
                 assert variable["valueFrom"]["secretKeyRef"].keys() == {"name", "key"}
     assert not any(found["kind"] == "Secret" for found in manifests)

@@ -1,8 +1,8 @@
-"""What every container of the full stack must hold to, read in its files: fault S10 of the account of attacks."""
+"""What the images and configuration of the full stack promise, read in their files."""
 
 import json
+import os
 import re
-import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -11,92 +11,23 @@ import pytest
 import yaml
 
 from asl.infra import page_files
+from asl.infra.settings import Settings
+from services.gateway.limits import JSON_BYTES, path_limits
 
 REPOSITORY = Path(__file__).parents[2]
 IMAGES = REPOSITORY / "deploy" / "images"
 COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())
-WATCHING = yaml.safe_load((REPOSITORY / "deploy" / "observability.yml").read_text())
 STACK = COMPOSE["services"]
-SERVICES = STACK | WATCHING["services"]
-ONCE = {"migrate", "bucket", "minio-volume"}
+WATCHING = yaml.safe_load((REPOSITORY / "deploy" / "observability.yml").read_text())["services"]
 DOCKERFILE = (IMAGES / "Dockerfile").read_text()
 NGINX = (REPOSITORY / "deploy" / "nginx" / "nginx.conf").read_text()
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 TRAINING_ONLY = {"celery", "matplotlib", "optuna", "redis", "scikit-learn", "torch"}
 """What the gateway does without; PyTorch has a lock of its own."""
 
-services = pytest.mark.parametrize("name", SERVICES)
-
-
-@services
-def test_a_container_can_do_no_more_than_it_must(name):
-    service = SERVICES[name]
-    assert service["read_only"] is True
-    assert service["cap_drop"] == ["ALL"]
-    assert service.get("cap_add", []) == (["CHOWN"] if name == "minio-volume" else [])
-    assert "no-new-privileges:true" in service["security_opt"]
-    assert not {"privileged", "devices", "pid", "ipc", "userns_mode"} & service.keys()
-    assert not any("docker.sock" in str(volume) for volume in service.get("volumes", []))
-
-
-@services
-def test_no_container_runs_as_root(name):
-    service = SERVICES[name]
-    if name == "minio-volume":  # gives a folder away; it has no network, and ends
-        assert (service["user"], service["network_mode"], service["restart"]) == ("0:0", "none", "no")
-    elif "asl-platform/" in service["image"]:
-        assert "user" not in service, "the image says so"
-    else:
-        assert service["user"] in {"10001:10001", "postgres", "redis", "nobody", "472"}
-
-
-@services
-def test_a_container_has_limits(name):
-    service = SERVICES[name]
-    assert service["mem_limit"]
-    assert service["pids_limit"] <= 512
-    assert service["logging"]["options"]["max-size"]
-    assert all("size=" in mount for mount in service.get("tmpfs", []))
-
-
-@services
-def test_what_ends_is_started_again_and_what_stays_is_watched(name):
-    service = SERVICES[name]
-    assert service["restart"] == ("no" if name in ONCE else "unless-stopped")
-    assert name in ONCE or (service["healthcheck"]["test"] and service["stop_grace_period"])
-    for other, how in service.get("depends_on", {}).items():
-        expected = "service_completed_successfully" if other in ONCE else "service_healthy"
-        assert how["condition"] == expected
-
-
-def test_one_port_is_published_and_on_this_machine_alone():
-    published = {name: service["ports"] for name, service in SERVICES.items() if service.get("ports")}
-    grafana = published.pop("grafana")
-    assert published == {"nginx": ["${HTTP_BIND:-127.0.0.1}:${HTTP_PORT:-8000}:8080"]}
-    assert SERVICES["grafana"]["profiles"] == ["observability"], "only who asks for it gets a second one"
-    assert grafana == ["127.0.0.1:${GRAFANA_PORT:-3000}:3000"]
-
-
-def test_workers_and_stores_have_no_way_out():
-    networks = COMPOSE["networks"]
-    assert [name for name, network in networks.items() if not (network or {}).get("internal")] == ["front"]
-    assert [name for name, service in STACK.items() if "front" in service.get("networks", [])] == ["nginx"]
-    assert set(SERVICES["nginx"]["networks"]) == {"front", "edge"}, "nginx does not reach the stores"
-    for name in STACK.keys() - {"nginx", "gateway", "minio-volume"}:
-        assert SERVICES[name]["networks"] == ["data"]
-
-
-def test_there_is_no_default_for_a_secret():
-    text = (REPOSITORY / "docker-compose.yml").read_text()
-    used = re.findall(r"\$\{(\w*(?:PASSWORD|SECRET)\w*)(.*?)\}", text)
-    assert {name for name, _ in used} == {
-        "POSTGRES_PASSWORD", "REDIS_PASSWORD", "MINIO_ROOT_PASSWORD", "STORAGE_SECRET_KEY",
-    }  # fmt: skip
-    assert all(rest.startswith(":?") for _, rest in used)
-
 
 def test_redis_asks_for_a_password_and_forgets_nothing_for_want_of_memory():
-    command = SERVICES["redis"]["command"][-1]
+    command = STACK["redis"]["command"][-1]
     assert "requirepass" in command
     assert "--appendonly yes" in command
     assert "--maxmemory-policy noeviction" in command
@@ -151,6 +82,25 @@ def test_the_page_is_fetched_with_the_npm_that_it_names():
     assert page_files.NPM_WHEEL.replace("-binaries", "") in (IMAGES / "page.in").read_text().splitlines()
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/jobs",
+        "/api/v1/asl/recognitions",
+        "/api/v1/asl/recognitions/batch",
+        "/api/v1/asl/recognitions/sequence",
+        "/api/v1/datasets/x/samples",
+        "/api/v1/datasets/x/archive",
+        "/api/v1/models",
+    ],
+)
+def test_nginx_passes_bodies_as_large_as_the_gateway_takes(path):
+    call = f"POST {path}"
+    limits = [limit.max_bytes for limit in path_limits(Settings(_env_file=None)) if limit.pattern.fullmatch(call)]
+    (taken,) = limits or [JSON_BYTES]
+    assert taken <= _nginx_lid(path) <= 1.1 * taken + 2**20
+
+
 def test_nginx_passes_what_the_gateway_needs():
     assert "client_header_timeout 5s;" in NGINX
     assert "proxy_request_buffering off;" in NGINX
@@ -184,6 +134,24 @@ def test_secrets_are_made_once_random_and_private(tmp_path):
     assert all(f"\n{name}=\n" in example for name in values)
 
 
+def test_what_is_missing_for_make_up_is_told_by_its_name():
+    assert "docker is not on this machine" in _need_docker(PATH="/nowhere")
+    said = _need_docker(DOCKER_HOST="unix:///nowhere.sock")
+    assert re.search("docker is not on|docker has no Compose|no Docker engine answers: .*nowhere.sock", said)
+
+
+def _need_docker(**environment):
+    tried = subprocess.run(
+        [REPOSITORY / "deploy" / "need-docker.sh"],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert tried.returncode == 1
+    return tried.stderr
+
+
 def test_every_variable_is_in_the_example():
     example = (REPOSITORY / "deploy" / "env.example").read_text()
     used = set(re.findall(r"(?<!\$)\$\{(\w+)", (REPOSITORY / "docker-compose.yml").read_text()))
@@ -204,6 +172,28 @@ def test_rules_and_dashboard_ask_for_figures_that_there_are():
     assert set(re.findall(r"\basl:[\w:]+", drawn)) <= recorded
 
 
+def test_grafana_finds_the_dashboard_and_each_panel_its_source_and_place():
+    folder = REPOSITORY / "deploy" / "observability" / "grafana"
+    mounts = dict(volume.split(":")[:2] for volume in WATCHING["grafana"]["volumes"])
+    assert mounts["./deploy/observability/grafana/datasource.yml"] == "/etc/grafana/provisioning/datasources/asl.yml"
+    assert mounts["./deploy/observability/grafana/dashboards.yml"] == "/etc/grafana/provisioning/dashboards/asl.yml"
+    (provider,) = yaml.safe_load((folder / "dashboards.yml").read_text())["providers"]
+    shown = Path(mounts["./deploy/observability/grafana/dashboard.json"])
+    assert (str(shown.parent), shown.suffix) == (provider["options"]["path"], ".json")
+    (source,) = yaml.safe_load((folder / "datasource.yml").read_text())["datasources"]
+    assert set(WATCHING["prometheus"]["networks"]) & set(WATCHING["grafana"]["networks"])
+    assert source["url"] == "http://prometheus:9090"
+
+    panels = json.loads((folder / "dashboard.json").read_text())["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    for panel in panels:
+        for part in (panel, *panel["targets"]):
+            assert part["datasource"] == {"type": source["type"], "uid": source["uid"]}
+    cells = [cell for panel in panels for cell in _cells(panel["gridPos"])]
+    assert len(set(cells)) == len(cells), "two panels lie on each other"
+    assert max(x for x, _ in cells) < 24
+
+
 def test_every_alert_says_what_to_do_and_is_tested():
     folder = REPOSITORY / "deploy" / "observability"
     groups = yaml.safe_load((folder / "rules.yml").read_text())["groups"]
@@ -214,14 +204,29 @@ def test_every_alert_says_what_to_do_and_is_tested():
         assert f'alertname="{alert["alert"]}"' in tests
 
 
-def test_alerts_fire_when_they_should():
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("no promtool (Debian's package prometheus has it): the alerts were not tried")
+def test_alerts_fire_when_they_should(prometheus):
     folder = REPOSITORY / "deploy" / "observability"
     for words in (["check", "rules", "rules.yml"], ["test", "rules", "rules_test.yml"]):
-        tried = subprocess.run([promtool, *words], cwd=folder, capture_output=True, text=True, check=False)
+        tried = subprocess.run(
+            [prometheus / "promtool", *words], cwd=folder, capture_output=True, text=True, check=False
+        )
         assert tried.returncode == 0, tried.stdout + tried.stderr
+
+
+def _cells(place):
+    for x in range(place["x"], place["x"] + place["w"]):
+        yield from ((x, y) for y in range(place["y"], place["y"] + place["h"]))
+
+
+def _nginx_lid(path):
+    """Return how large a body of a call may be: of the location that nginx chooses, or of all."""
+    exact, patterns = {}, {}
+    for kind, where, block in re.findall(r"location ([=~]) (\S+) \{(.*?)\}", NGINX, re.DOTALL):
+        size = re.search(r"client_max_body_size (\d+)([mg]);", block)
+        (exact if kind == "=" else patterns)[where] = size
+    found = exact.get(path) or next((size for where, size in patterns.items() if re.search(where, path)), None)
+    number, unit = (found or re.search(r"client_max_body_size (\d+)([mg]);", NGINX)).groups()
+    return int(number) * {"m": 2**20, "g": 2**30}[unit]
 
 
 def _stage(name):

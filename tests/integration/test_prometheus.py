@@ -1,6 +1,7 @@
 """A real Prometheus with our rules watches a real gateway, and answers every question of the dashboard with figures."""
 
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -21,6 +22,10 @@ from asl.infra.tables import Job
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "observability"
 PANELS = json.loads((FOLDER / "grafana" / "dashboard.json").read_text())["panels"]
+RULES = [rule for group in yaml.safe_load((FOLDER / "rules.yml").read_text())["groups"] for rule in group["rules"]]
+QUESTIONS = {target["expr"] for panel in PANELS for target in panel["targets"]}
+QUESTIONS |= {name for rule in RULES for name in re.findall(r"\basl[_:][\w:]+|\bup\b", rule["expr"])}
+"""What the dashboard draws, and each figure that a rule looks at: an alert without its figure is never heard of."""
 PATIENCE_S = 120
 
 
@@ -96,9 +101,9 @@ def _go_on(database):
         assert jobs.claim(session, [Queue.CPU], "w0", lease_s=60.0)
 
 
-def _ask_all(prometheus, panels, client):
+def _ask_all(prometheus, client):
     """Ask all questions until none is without an answer; returns those that are."""
-    unanswered = {target["expr"] for panel in panels for target in panel["targets"]}
+    unanswered = QUESTIONS
     deadline = time.monotonic() + PATIENCE_S
     while unanswered and time.monotonic() < deadline:
         client.post("/api/v1/asl/recognitions", files={"file": b"no picture"})
@@ -111,9 +116,8 @@ def _is_answered(samples):
     return any(sample["value"][1] != "NaN" for sample in samples)
 
 
-def test_every_question_of_the_dashboard_is_answered(database, tmp_path):
-    if shutil.which("prometheus") is None:
-        pytest.skip("no prometheus (Debian's package of this name): the dashboard's questions were not asked")
+@pytest.mark.usefixtures("prometheus")
+def test_every_question_of_dashboard_and_rules_is_answered(database, tmp_path):
     _begin(database)
     url = database.engine.url.render_as_string(hide_password=False)
     settings = settings_of(tmp_path, database_url=url, require_key=False)
@@ -121,7 +125,7 @@ def test_every_question_of_the_dashboard_is_answered(database, tmp_path):
         _wait_for(prometheus, 'asl_jobs{queue="cpu", state="running"}')
         _go_on(database)
 
-        assert _ask_all(prometheus, PANELS, client) == set()
+        assert _ask_all(prometheus, client) == set()
 
         for queue, n_queued in (("cpu", 9), ("gpu", 2)):
             _wait_for(prometheus, f'asl:queued:jobs{{queue="{queue}"}} == {n_queued}')
@@ -130,6 +134,9 @@ def test_every_question_of_the_dashboard_is_answered(database, tmp_path):
         _wait_for(prometheus, 'asl:jobs_per_worker{queue="cpu"} == 1')
         for alert in ("WorkersVanish", "JobsFail"):
             _wait_for(prometheus, f'ALERTS{{alertname="{alert}", alertstate="firing"}}')
+        groups = prometheus.client.get("/api/v1/rules").json()["data"]["groups"]
+        judged = {rule["name"]: rule["health"] for group in groups for rule in group["rules"]}
+        assert judged == {rule.get("record") or rule["alert"]: "ok" for rule in RULES}
 
 
 def _wait_for(prometheus, expression):
@@ -139,12 +146,9 @@ def _wait_for(prometheus, expression):
         time.sleep(0.2)
 
 
-def test_the_configuration_is_sound():
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("no promtool (Debian's package prometheus has it): the configuration was not checked")
+def test_the_configuration_is_sound(prometheus):
     tried = subprocess.run(
-        [promtool, "check", "config", "--syntax-only", FOLDER / "prometheus.yml"],
+        [prometheus / "promtool", "check", "config", "--syntax-only", FOLDER / "prometheus.yml"],
         capture_output=True,
         text=True,
         check=False,

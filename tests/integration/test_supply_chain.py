@@ -137,3 +137,4 @@ def test_an_audit_is_green_only_where_everything_was_looked_up_and_sound(status,
         server.shutdown()
     assert ended.returncode == ends_with, ended.stdout + ended.stderr
     assert told in ended.stdout
+    assert ("--osv-url URL" in ended.stdout) == (ends_with == 2), "it says what to do"
