@@ -142,7 +142,7 @@ def _look_twice(data: Path, sources: list[str], always: tuple[Path, ...], fitted
         for seed, folder in zip(_SEEDS, folders, strict=True):
             _train((without, *always), [*fitted, "--seed", seed], folder)
         read_of[source] = second_looks.read(data / "images" / source, [folder / _TRAINED for folder in folders])
-    return cards.table(second_looks.HEADS, second_looks.rows(read_of, _CHOSEN_ON))
+    return cards.second_look_table(read_of, _CHOSEN_ON)
 
 
 def _train(data: tuple[Path, ...], options: list[object], folder: Path) -> None:

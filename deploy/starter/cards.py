@@ -1,10 +1,11 @@
 """The tables of the starter's model card, out of the reports of `asl cross-validate`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean
 from typing import Any, Final
 
 from photographs import Counts, accuracies
+from second_looks import HEADS, Reading, figures
 
 from asl.core.hand import LETTERS
 from asl.core.non_letters import BETWEEN_LETTERS
@@ -58,15 +59,22 @@ def photograph_tables(counts: Counts, report: Report, chosen_on: Collection[str]
     }
     rarely = sorted(found.items(), key=lambda item: item[1])[:_N_RARELY_FOUND]
     return {
-        "photographs": table(heads, rows),
+        "photographs": _table(heads, rows),
         "rarely_found": ", ".join(f"{letter} {_share(share)}" for letter, share in rarely),
     }
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a table as Markdown."""
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def second_look_table(read_of: Mapping[str, tuple[int, list[Reading]]], chosen_on: Collection[str]) -> str:
+    """Write the table of photographs read at one look and as they are served, the worst source first.
+
+    Args:
+        read_of: What `second_looks.read` returned of each source.
+        chosen_on: Sources on which settings were chosen; the others get a star.
+    """
+    numbers = {_starred(source, chosen_on): figures(*counted) for source, counted in read_of.items()}
+    rows = [[name, *map(_share, line)] for name, line in sorted(numbers.items(), key=lambda item: item[1][0])]
+    rows.append(["**mean**", *(_share(fmean(column)) for column in zip(*numbers.values(), strict=True))])
+    return _table(HEADS, rows)
 
 
 def _accuracies(reports: dict[str, Report], chosen_on: Collection[str]) -> str:
@@ -82,7 +90,7 @@ def _accuracies(reports: dict[str, Report], chosen_on: Collection[str]) -> str:
     means = [reports[column]["mean_accuracy"] for column in columns]
     means += [starter["mean_still_accuracy"], starter["mean_accuracy"]]
     rows.append(["**mean**", *map(_share, means)])
-    return table(["source", *columns, f"{STARTER}, without J Z", f"{STARTER}, A-Z"], rows)
+    return _table(["source", *columns, f"{STARTER}, without J Z", f"{STARTER}, A-Z"], rows)
 
 
 def _letters(report: Report) -> str:
@@ -90,14 +98,14 @@ def _letters(report: Report) -> str:
         [entry["letter"], _share(entry["accuracy"]), str(entry["n_groups"]), entry["taken_for"] or "-"]
         for entry in report["letters"]
     ]
-    return table(["letter", "read right", "sources", "most often taken for"], rows)
+    return _table(["letter", "read right", "sources", "most often taken for"], rows)
 
 
 def _calibration(report: Report) -> str:
     pairs = [(group["calibration_error"], group["tempered_calibration_error"]) for group in report["groups"]]
     rows = [[group["group"], *map(_share, pair)] for group, pair in zip(report["groups"], pairs, strict=True)]
     rows.append(["**mean**", *(_share(fmean(column)) for column in zip(*pairs, strict=True))])
-    return table(["source", "before", "after"], rows)
+    return _table(["source", "before", "after"], rows)
 
 
 def _refusals(report: Report) -> str:
@@ -110,13 +118,18 @@ def _refusals(report: Report) -> str:
         rows.append([entry["group"], *map(_share, numbers[-1])])
     rows.append(["**mean**", *(_share(fmean(column)) for column in zip(*numbers, strict=True))])
     heads = ["shapes drawn in training refused", "shapes never drawn refused", "half-way hands refused"]
-    return table(["source", "letters kept", "of these right", *heads], rows)
+    return _table(["source", "letters kept", "of these right", *heads], rows)
 
 
 def _named(report: Report, names: Collection[str]) -> str:
     refused = [entry["refused"] for entry in report["refusals"]]
     shares = {name: fmean(entry[name] for entry in refused) for name in names}
     return ", ".join(f"{name} {_share(share)}" for name, share in sorted(shares.items(), key=lambda item: item[1]))
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _starred(source: str, chosen_on: Collection[str]) -> str:

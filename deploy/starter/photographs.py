@@ -18,7 +18,7 @@ from asl.core.synthetic.background import draw_background
 N_EMPTY: Final = 1_000
 """Pictures without a hand that are drawn."""
 _EMPTY_SIZE: Final = (640, 480)
-_STILL: Final = tuple(letter for letter in LETTERS if letter not in MOTION_LETTERS)
+STILL: Final = tuple(letter for letter in LETTERS if letter not in MOTION_LETTERS)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def accuracies(counts: Counts, report: dict[str, Any]) -> list[list[str | float]
     rows: list[list[str | float]] = []
     for group in groups:
         source = group["group"]
-        found, whole = counts.found([source], _STILL), counts.found([source], LETTERS)
+        found, whole = counts.found([source], STILL), counts.found([source], LETTERS)
         right = group["still_accuracy"]
         rows.append([source, found, right, found * right, whole * group["accuracy"]])
     return sorted(rows, key=lambda row: row[3])

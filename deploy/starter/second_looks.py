@@ -1,22 +1,22 @@
 """How well photographs are read at one look and at two, by models that never saw their source."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
-from statistics import fmean
 from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from photographs import STILL
 
 from asl.contracts import ExtractionOptions, NoLetter, Recognition, RecognitionOptions
 from asl.core import landmarker
 from asl.core.calibration import expected_calibration_error
 from asl.core.classifier import load_classifier
-from asl.core.hand import LETTERS, MOTION_LETTERS
+from asl.core.hand import LETTERS
 from asl.core.recognition import Recognizer
 
 Probabilities: TypeAlias = NDArray[np.float64]
@@ -25,7 +25,6 @@ HEADS: Final = (
     *("source", "one look: of all photographs", "ECE"),
     *("as served: of all photographs", "ECE", "letters kept", "of these right", "looked at twice"),
 )
-_STILL: Final = tuple(letter for letter in LETTERS if letter not in MOTION_LETTERS)
 _ONCE: Final = ExtractionOptions(second_look_below=0)
 _AS_SERVED: Final = ExtractionOptions()
 _WHOLE: Final = RecognitionOptions(top_k=len(LETTERS))
@@ -54,28 +53,19 @@ def read(folder: Path, models: Sequence[Path]) -> tuple[int, list[Reading]]:
     Returns:
         How many photographs were read, once for each model, and what was read where a hand was found.
     """
-    photographs = [(letter, path) for letter in _STILL for path in sorted((folder / letter).glob("*"))]
+    photographs = [(letter, path) for letter in STILL for path in sorted((folder / letter).glob("*"))]
     with ProcessPoolExecutor() as pool:
         parts = pool.map(_read, repeat(photographs), models)
         return len(photographs) * len(models), [reading for part in parts for reading in part]
 
 
-def rows(read_of: Mapping[str, tuple[int, list[Reading]]], chosen_on: Collection[str]) -> list[list[str]]:
-    """Return what `HEADS` names of each source, worst first, and the mean.
+def figures(n_all: int, readings: Sequence[Reading]) -> tuple[float, ...]:
+    """Return what `HEADS` names after the source.
 
     Args:
-        read_of: What `read` returned of each source.
-        chosen_on: Sources on which settings were chosen; the others get a star.
+        n_all: How many photographs were read, those without a hand too.
+        readings: What was read where a hand was found.
     """
-    figures = {
-        source if source in chosen_on else f"{source} *": _figures(*counted) for source, counted in read_of.items()
-    }
-    ordered = dict(sorted(figures.items(), key=lambda item: item[1][0]))
-    ordered["**mean**"] = tuple(fmean(column) for column in zip(*figures.values(), strict=True))
-    return [[name, *(f"{value:.3f}".removeprefix("0") for value in values)] for name, values in ordered.items()]
-
-
-def _figures(n_all: int, readings: Sequence[Reading]) -> tuple[float, ...]:
     labels = np.array([reading.label for reading in readings])
     once, as_served = (np.array([getattr(reading, name) for reading in readings]) for name in ("once", "as_served"))
     is_right = as_served.argmax(axis=1) == labels

@@ -27,7 +27,9 @@ N_HANDS = 4
 def scripts():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(FOLDER)
-        yield SimpleNamespace(**{name: importlib.import_module(name) for name in ("build", "cards", "photographs")})
+        yield SimpleNamespace(
+            **{name: importlib.import_module(name) for name in ("build", "cards", "photographs", "second_looks")}
+        )
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +97,17 @@ def test_the_letters_found_most_rarely_are_named(scripts, report):
     counts = scripts.photographs.Counts(everything, Counter({("clean", "Q"): 4, ("clean", "C"): 1}))
     tables = scripts.cards.photograph_tables(counts, report, {"clean"})
     assert tables["rarely_found"].startswith("Q .600, C .900, ")
+
+
+def test_photographs_at_one_look_and_as_served_are_counted_without_a_hand_too(scripts):
+    sure, unsure, wrong = np.eye(len(LETTERS))[[0, 0, 1]] * [[0.9], [0.6], [0.6]] + 0.1 / len(LETTERS)
+    reading = scripts.second_looks.Reading
+    readings = [reading(0, sure, sure, True), reading(0, wrong, unsure, True), reading(0, wrong, wrong, False)]
+    tables = scripts.cards.second_look_table({"clean": (4, readings), "elsewhere": (3, readings[:1])}, {"clean"})
+    worst, other, mean = cells(tables)
+    assert (worst[0], other[0], mean[0]) == ("clean", "elsewhere *", "**mean**")
+    assert [worst[place] for place in (1, 3, 5, 6, 7)] == [".250", ".500", ".667", "1.000", ".667"]
+    assert [other[place] for place in (1, 3, 5, 6, 7)] == [".333", ".333", "1.000", "1.000", ".000"]
 
 
 def cells(table):
