@@ -18,7 +18,6 @@ from services.gateway.hand_answers import HandWriter
 
 _DIGITS: Final = 4
 """Of confidences, as in answers over HTTP."""
-_MIRRORED: Final = {Handedness.LEFT: Handedness.RIGHT, Handedness.RIGHT: Handedness.LEFT}
 
 
 class ReadingWriter:
@@ -51,7 +50,7 @@ class ReadingWriter:
             mirrored: The picture is a mirror image.
             explanation: What of the hand differs from the letter, where that was asked for.
         """
-        shown = self._hands.write(probabilities, best, _MIRRORED[side] if mirrored else side, reason)
+        shown = self._hands.write(probabilities, best, side.other if mirrored else side, reason)
         why = "" if explanation is None else f'"explanation":{explanation.model_dump_json()},'
         return f'{{"type":"reading","seq":{answer.seq},{shown},{why}{answer.text}{self._tail}'
 

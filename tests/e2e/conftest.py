@@ -10,13 +10,13 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import httpx
 import pytest
 import server_process
 from axe import Axe
-from browsers import STILL_LETTERS, BrowserMissing, running, write_film
+from browsers import STILL_LETTERS, BrowserMissing, Visit, running, write_film
 from PIL import Image
 from playwright.sync_api import Browser
 
@@ -170,3 +170,10 @@ def _miss(why: str) -> NoReturn:
 def _is_kept(name: str) -> bool:
     """Leave a developer's own settings out, but for where the landmarker lies."""
     return not name.startswith("ASL_") or name == "ASL_HAND_LANDMARKER_PATH"
+
+
+@pytest.fixture(scope="module")
+def run(browser: Browser, service: Served) -> Iterator[Callable[[str], Any]]:
+    """Run lines of JavaScript among the page's modules, and return what they return."""
+    with Visit(browser, service.url) as visit:
+        yield lambda lines: visit.page.evaluate(f"(async () => {{ {lines} }})()")

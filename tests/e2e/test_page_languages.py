@@ -30,13 +30,6 @@ const leaves = (value, path) => {
 
 
 @pytest.fixture(scope="module")
-def run(browser, service):
-    """Run lines of JavaScript among the page's modules, and return what they return."""
-    with Visit(browser, service.url) as visit:
-        yield lambda lines: visit.page.evaluate(f"(async () => {{ {lines} }})()")
-
-
-@pytest.fixture(scope="module")
 def languages(run):
     """Each language's texts, as a table of path and text; functions are told by their number of arguments."""
     return run(f"""{_LEAVES}

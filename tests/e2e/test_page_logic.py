@@ -5,18 +5,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from browsers import Visit
 
 from asl.core.hand import LETTERS
 from asl.core.synthetic.shapes import as_found, sample_named
 from asl.core.synthetic.signers import sample_hand
-
-
-@pytest.fixture(scope="module")
-def run(browser, service):
-    """Run lines of JavaScript among the page's modules, and return what they return."""
-    with Visit(browser, service.url) as visit:
-        yield lambda lines: visit.page.evaluate(f"(async () => {{ {lines} }})()")
 
 
 @pytest.fixture(scope="module")
